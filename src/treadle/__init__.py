@@ -1,0 +1,1 @@
+"""treadle keeps the machine-learning loop turning."""

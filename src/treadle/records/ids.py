@@ -1,0 +1,32 @@
+"""Identifiers: sortable by time, made from a clock reading and given randomness, never from hidden state."""
+
+from __future__ import annotations
+
+import hashlib
+
+from treadle.records.instants import Instant
+
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+
+
+def _base32(value: int, length: int) -> str:
+    out = []
+    for _ in range(length):
+        value, digit = divmod(value, 32)
+        out.append(_ALPHABET[digit])
+    return "".join(reversed(out))
+
+
+def make_id(at: Instant, entropy: bytes) -> str:
+    """Return a 26-character id that sorts by its instant (milliseconds) and then by 80 bits of the given entropy.
+
+    Args:
+        at: when the thing was made.
+        entropy: at least 10 bytes; live callers pass `os.urandom(10)`, replays a digest of what the id stands for.
+    """
+    return _base32(max(at, 0) // 1_000, 10) + _base32(int.from_bytes(entropy[:10].ljust(10, b"\0")), 16)
+
+
+def derived_id(at: Instant, *parts: str) -> str:
+    """Return the id that the same parts give every time, so that work repeated after a crash finds itself again."""
+    return make_id(at, hashlib.sha256("\x1f".join(parts).encode()).digest())
