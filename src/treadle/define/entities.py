@@ -1,0 +1,36 @@
+"""Entities: the things features are about."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from treadle.define.names import duplicates, name_fault
+from treadle.records.errors import InvalidInput
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class Entity:
+    """A thing that features describe, found by the values of its key columns.
+
+    Args:
+        name: the entity's name, e.g. `origin`.
+        keys: the columns (and request fields) that identify one; several columns compare as a tuple.
+        description: one sentence for people.
+    """
+
+    name: str
+    keys: tuple[str, ...]
+    description: str
+
+    def __init__(self, name: str, keys: Sequence[str] | str, description: str = "") -> None:
+        listed = (keys,) if isinstance(keys, str) else tuple(keys)
+        faults = [fault for fault in [name_fault("entity", name)] if fault]
+        if not listed:
+            faults.append(f"entity {name!r} has no key columns")
+        faults += [f"entity {name!r} lists the key {key!r} twice" for key in duplicates(listed)]
+        if faults:
+            raise InvalidInput("the entity cannot be defined", faults=faults)
+        object.__setattr__(self, "name", name)
+        object.__setattr__(self, "keys", listed)
+        object.__setattr__(self, "description", description)
