@@ -1,0 +1,1 @@
+"""What stands behind the ports: files are named as in `treadle.ports`."""

@@ -1,0 +1,1 @@
+"""What a person writes: definitions as values, without effects."""

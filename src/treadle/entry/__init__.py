@@ -1,0 +1,1 @@
+"""The doors: command line, HTTP, console. They translate and call; they decide nothing."""

@@ -1,0 +1,1 @@
+"""The wheel: the only place that knows the order of the stages."""

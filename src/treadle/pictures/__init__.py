@@ -1,0 +1,1 @@
+"""Records in, pictures out: pure drawing for terminal, report, notebook and console."""

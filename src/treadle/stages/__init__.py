@@ -1,0 +1,1 @@
+"""The stations of the loop; each has pure rules beside effects through ports, and none imports another."""

@@ -1,0 +1,1 @@
+"""Tables come in and get versions."""

@@ -1,0 +1,1 @@
+"""Point-in-time values, offline and online from one definition."""

@@ -1,0 +1,1 @@
+"""Drift, performance and calibration of what is served."""

@@ -1,0 +1,1 @@
+"""Steps run, are recorded, cached and resumed."""

@@ -1,0 +1,1 @@
+"""Requests are answered and every prediction is logged."""

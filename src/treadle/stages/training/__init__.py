@@ -1,0 +1,1 @@
+"""Training sets, fits and the exact export of models."""

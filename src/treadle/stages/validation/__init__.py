@@ -1,0 +1,1 @@
+"""Rows are checked against what was promised about them."""

@@ -1,0 +1,1 @@
+"""The only place where adapters meet stages: settings become objects here."""
