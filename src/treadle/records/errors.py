@@ -1,12 +1,12 @@
 """Errors that say what happened, where, how to fix it and which command comes next.
 
-    TreadleError
-    ├── InvalidInput      the caller gave something that cannot be accepted (lists every fault)
-    ├── NotFound          the named thing does not exist (offers the neighbours)
-    ├── Conflict          the change contradicts what is recorded
-    ├── Forbidden         the token is missing, wrong or lacks the permission
-    ├── NotReady          a needed part is absent for now (an extra, a model, a server)
-    └── Corrupt           stored bytes are not what was recorded
+TreadleError
+├── InvalidInput      the caller gave something that cannot be accepted (lists every fault)
+├── NotFound          the named thing does not exist (offers the neighbours)
+├── Conflict          the change contradicts what is recorded
+├── Forbidden         the token is missing, wrong or lacks the permission
+├── NotReady          a needed part is absent for now (an extra, a model, a server)
+└── Corrupt           stored bytes are not what was recorded
 """
 
 from __future__ import annotations
@@ -115,3 +115,13 @@ class Corrupt(TreadleError):
     """Stored bytes are not what was recorded."""
 
     code = "corrupt"
+
+
+def refuse(what: str, faults: Sequence[str], *, where: str | None = None, fix: str | None = None) -> None:
+    """Raise one error that lists every fault, if there are any.
+
+    Raises:
+        InvalidInput: `faults` is not empty.
+    """
+    if faults:
+        raise InvalidInput(what, where=where, fix=fix, faults=faults)
