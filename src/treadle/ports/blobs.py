@@ -1,4 +1,4 @@
-"""What the core needs from a store of immutable bytes: each lies under its own SHA-256, whole or not at all."""
+"""What the core needs from a store of immutable bytes: each under its own SHA-256, whole or not at all."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ class Blobs(Protocol):
 
     Rules every adapter keeps:
 
-    - The address is the SHA-256 of the bytes, so a blob never changes and putting it twice is putting it once.
+    - The address is the SHA-256 of the bytes, so a blob never changes and putting it twice is putting it
+      once.
     - A blob is visible whole or not at all, also when the writer is killed in the middle.
-    - Nothing but 64 lower-case hexadecimal characters is an address: anything else is `InvalidInput`, and no path is
-      ever made from it.
+    - Nothing but 64 lower-case hexadecimal characters is an address: anything else is `InvalidInput`, and
+      no path is ever made from it.
     - Several processes and threads may use the same store at once.
     """
 
     def put(self, data: bytes) -> Digest:
-        """Store the bytes and return their digest, once they are durable (survive loss of power) and visible whole.
+        """Store the bytes; return their digest once they are visible whole and survive loss of power.
 
         Stored bytes that were damaged since are replaced by the good ones.
         """
@@ -54,5 +55,8 @@ class Blobs(Protocol):
         ...
 
     def list(self) -> Iterator[Digest]:
-        """Yield the digest of every blob, in no particular order; a blob put or deleted meanwhile may or may not show."""
+        """Yield the digest of every blob, in no particular order.
+
+        A blob put or deleted meanwhile may or may not show.
+        """
         ...

@@ -10,12 +10,13 @@ from treadle.records.instants import Instant
 class Clock(Protocol):
     """The only source of time: everything else gets a clock, or an instant, as an argument.
 
-    Two readings, never mixed: `now` is what is written into records, `monotonic` is what leases and timeouts are
-    counted with. In a replay both follow the simulated time. Safe to read from several threads.
+    Two readings, never mixed: `now` is what is written into records, `monotonic` is what leases and
+    timeouts are counted with. In a replay both follow the simulated time. Safe to read from several
+    threads.
     """
 
     def now(self) -> Instant:
-        """Return the present instant (UTC microseconds). A wall clock may be set back, so it may repeat or decrease."""
+        """Return the present instant (UTC microseconds); a wall clock may be set back, so it may decrease."""
         ...
 
     def monotonic(self) -> float:

@@ -1,4 +1,4 @@
-"""What the core needs from a place where work runs: bytes in, bytes out, in a process of its own if possible."""
+"""What the core needs from a place where work runs: bytes in, bytes out, best in a process of its own."""
 
 from __future__ import annotations
 
@@ -34,15 +34,11 @@ class Task:
     def __post_init__(self) -> None:
         faults = []
         if not _TARGET.fullmatch(self.target):
-            faults.append(
-                f"the target {self.target!r} is not of the form package.module:function"
-            )
+            faults.append(f"the target {self.target!r} is not of the form package.module:function")
         if self.threads < 1:
             faults.append(f"threads is {self.threads}; at least 1 is needed")
         if faults:
-            raise InvalidInput(
-                f"the task {self.name!r} cannot be accepted", faults=faults
-            )
+            raise InvalidInput(f"the task {self.name!r} cannot be accepted", faults=faults)
 
 
 class TaskFailed(TreadleError):
@@ -84,8 +80,9 @@ class TaskFailed(TreadleError):
 
 
 class WorkerDied(TreadleError):
-    """The task did not finish: its worker was killed or crashed, or the task was cancelled, or the executor closed.
+    """The task did not finish and will not.
 
+    Its worker was killed or crashed, or the task was cancelled, or the executor closed.
     Whether its effects happened is unknown; whether to try again is the caller's decision.
     """
 
@@ -128,15 +125,16 @@ class Handle(Protocol):
         ...
 
     def cancel(self) -> None:
-        """Stop the task, running or waiting; its `result` then raises `WorkerDied`. A finished task stays as it is."""
+        """Stop the task, running or waiting: its `result` raises `WorkerDied`, unless it had finished."""
         ...
 
 
 class Executor(Protocol):
     """Runs tasks, each at most once: nothing is retried, since only the caller knows what may be repeated.
 
-    Tasks start in the order of submission when a worker is free; a worker runs one at a time and stays warm, with
-    modules loaded, so a task must not count on fresh module state. A worker that died is replaced.
+    Tasks start in the order of submission when a worker is free; a worker runs one at a time and stays
+    warm, with modules loaded, so a task must not count on fresh module state. A worker that died is
+    replaced.
     """
 
     def submit(self, task: Task) -> Handle:

@@ -1,7 +1,7 @@
-"""What the core needs from a local append log: the first place where pushed events and predictions become safe.
+"""What the core needs from a local append log: where pushed events and predictions become safe.
 
-A position is a number that grows with every record; 0 is before the first one. Positions come from the log (`append`,
-`read`, `start`, `end`) and are never computed by a caller.
+A position is a number that grows with every record; 0 is before the first one. Positions come from the log
+(`append`, `read`, `start`, `end`) and are never computed by a caller.
 """
 
 from __future__ import annotations
@@ -13,12 +13,11 @@ from typing import Protocol
 class LogReader(Protocol):
     """The reading half; any number of processes may read and follow a log while one writes it."""
 
-    def read(
-        self, since: int = 0, limit: int | None = None
-    ) -> Iterator[tuple[int, bytes]]:
-        """Yield `(position after the record, record)` in order, from `since` to the present end, at most `limit`.
+    def read(self, since: int = 0, limit: int | None = None) -> Iterator[tuple[int, bytes]]:
+        """Yield `(position after the record, record)` in order, from `since` to the present end.
 
-        To follow a log, keep the last position and call again. A record that is only partly written yet is not shown.
+        To follow a log, keep the last position and call again. A record that is only partly written yet is
+        not shown.
 
         Args:
             since: a position this log gave; 0 means the oldest record still kept.
@@ -27,8 +26,8 @@ class LogReader(Protocol):
         Raises:
             NotFound: the records after `since` were dropped.
             InvalidInput: `since` lies past the end, or `limit` is negative.
-            Corrupt: a record in the middle is damaged; names file and offset, and the position to go on from. The
-                records before it have been yielded by then.
+            Corrupt: a record in the middle is damaged; names file and offset, and the position to go on
+                from. The records before it have been yielded by then.
         """
         ...
 
@@ -48,8 +47,8 @@ class LogReader(Protocol):
 class AppendLog(LogReader, Protocol):
     """The writing half: one writer at a time, in one process; its methods may be called from several threads.
 
-    After a kill of the process at any moment every acknowledged record is there once, in order; a record being
-    appended at that moment is there whole or not at all. A second writer gets `Conflict`.
+    After a kill of the process at any moment every acknowledged record is there once, in order; a record
+    being appended at that moment is there whole or not at all. A second writer gets `Conflict`.
     """
 
     def append(self, record: bytes) -> int:
@@ -71,7 +70,7 @@ class AppendLog(LogReader, Protocol):
         ...
 
     def sync(self) -> None:
-        """Return when everything appended before this call survives loss of power. Appends go on meanwhile."""
+        """Return when everything appended before this call survives loss of power; appends go on."""
         ...
 
     def truncate(self, position: int) -> None:
@@ -83,8 +82,9 @@ class AppendLog(LogReader, Protocol):
         ...
 
     def drop_before(self, position: int) -> None:
-        """Free old storage, of whose records none lies after the position; what is freed in one piece is up to the
-        adapter, so some records before the position may stay.
+        """Free storage that holds only records before the position.
+
+        What can be freed in one piece is up to the adapter, so some records before the position may stay.
 
         Raises:
             InvalidInput: the position lies past the end.
