@@ -1,4 +1,4 @@
-"""What every test shares: one thread for numeric libraries, and laws that are tried with the same examples each time."""
+"""What every test shares: one thread for numeric libraries, and the same examples of each law every time."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""The import contract of the house (`[tool.importlinter]` in pyproject.toml), and proof that it would catch a breach."""
+"""The import contract (`[tool.importlinter]` in pyproject.toml), and proof that it would catch a breach."""
 
 import shutil
 import subprocess

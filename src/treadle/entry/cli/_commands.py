@@ -1,0 +1,47 @@
+"""The table of commands, and the help page drawn from it without loading any of them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Command(NamedTuple):
+    """One line of the table of commands.
+
+    Attributes:
+        module: the module to load when the command is called; its `app` is a Typer application.
+        help: one line for `treadle --help`.
+        json_names_a_file: true where `--json FILE` writes a file, so that errors stay readable by people.
+    """
+
+    module: str
+    help: str
+    json_names_a_file: bool = False
+
+
+COMMANDS: dict[str, Command] = {
+    "version": Command("treadle.entry.cli.version", "Show which versions of what are installed."),
+    "completion": Command(
+        "treadle.entry.cli.completion", "Print the completion script for bash, zsh or fish."
+    ),
+}
+
+
+def help_text() -> str:
+    """Return what `treadle --help` prints: the commands and one line about each."""
+    width = max(map(len, COMMANDS)) + 2
+    lines = [f"  {name:<{width}}{command.help}" for name, command in COMMANDS.items()]
+    return "\n".join(
+        [
+            "usage: treadle COMMAND [OPTIONS]",
+            "",
+            "The whole machine-learning loop in one process.",
+            "",
+            "commands:",
+            *lines,
+            "",
+            "options:",
+            f"  {'--version':<{width}}Show the version and exit.",
+            f"  {'--help':<{width}}Show this page; `treadle COMMAND --help` shows a command's own.",
+        ]
+    )
