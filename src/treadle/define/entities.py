@@ -17,13 +17,17 @@ class Entity:
         name: the entity's name, e.g. `origin`.
         keys: the columns (and request fields) that identify one; several columns compare as a tuple.
         description: one sentence for people.
+        must_exist: whether a request about one that no view has seen is refused; without it, its features are null.
     """
 
     name: str
     keys: tuple[str, ...]
     description: str
+    must_exist: bool
 
-    def __init__(self, name: str, keys: Sequence[str] | str, description: str = "") -> None:
+    def __init__(
+        self, name: str, keys: Sequence[str] | str, description: str = "", *, must_exist: bool = False
+    ) -> None:
         listed = (keys,) if isinstance(keys, str) else tuple(keys)
         faults = [fault for fault in [name_fault("entity", name)] if fault]
         if not listed:
@@ -34,3 +38,4 @@ class Entity:
         object.__setattr__(self, "name", name)
         object.__setattr__(self, "keys", listed)
         object.__setattr__(self, "description", description)
+        object.__setattr__(self, "must_exist", must_exist)

@@ -1,0 +1,108 @@
+"""The feed: stored rows flow to the online store in the order in which they became known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from heapq import merge
+
+import numpy as np
+import polars as pl
+
+from treadle.define.views import FeatureView, View
+from treadle.ports.online import Batch, Online
+from treadle.records.instants import Instant
+from treadle.records.rows import KNOWN_AT, ROW
+from treadle.stages.features.state import Value
+from treadle.stages.features.writer import Applier, make_applier
+
+CURSOR = "feed"
+"""The online store's cursor: everything known up to and including this instant has been applied."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One row on its way to the online store; ordered by when it became known, then by source and row."""
+
+    known_at: Instant
+    order: int
+    row: int
+    values: Sequence[Value]
+
+    def sort_key(self) -> tuple[Instant, int, int]:
+        """The order in which changes are applied."""
+        return self.known_at, self.order, self.row
+
+
+class Feed:
+    """The rows of every source that has views, sliced by when they became known.
+
+    Args:
+        views: the views to keep up to date.
+        rows: the stored rows of each of their sources, by source name.
+    """
+
+    def __init__(self, views: Sequence[View], rows: Mapping[str, pl.DataFrame]) -> None:
+        self._views = tuple(views)
+        names = sorted({view.source.name for view in views})
+        self._rows = {name: rows[name].sort(KNOWN_AT, ROW) for name in names}
+        self._known = {name: frame[KNOWN_AT].to_numpy() for name, frame in self._rows.items()}
+        self._appliers = [make_applier(name, [v for v in views if v.source.name == name]) for name in names]
+
+    def changes(self, after: Instant, until: Instant) -> Iterator[Change]:
+        """Yield the rows that became known in (after, until], in order."""
+        streams = [self._stream(order, applier, after, until) for order, applier in enumerate(self._appliers)]
+        return merge(*streams, key=Change.sort_key)
+
+    def apply(self, batch: Batch, change: Change) -> None:
+        """Apply one row to every view on its source."""
+        self._appliers[change.order].apply(batch, change.known_at, change.row, change.values)
+
+    def advance(self, online: Online, until: Instant) -> int:
+        """Bring the online store to an instant, from wherever it stands; returns the number of rows applied.
+
+        Values and cursor are committed together, so a crash loses or repeats nothing. An empty store is filled: latest-value
+        views from all rows, window views from the rows that their longest window can still see.
+        """
+        with online.begin() as batch:
+            stands = read_cursor(batch)
+            applied = self.fill(batch, until) if stands is None else self._catch_up(batch, stands, until)
+            write_cursor(batch, until)
+        return applied
+
+    def fill(self, batch: Batch, until: Instant) -> int:
+        """Build every view's state at an instant from nothing."""
+        applied = 0
+        for view in self._views:
+            applier = make_applier(view.source.name, [view])
+            since = -1 if isinstance(view, FeatureView) else until - view.longest
+            for known_at, row, values in applier.events(self._slice(view.source.name, since - 1, until)):
+                applier.apply(batch, known_at, row, values)
+                applied += 1
+        return applied
+
+    def _catch_up(self, batch: Batch, after: Instant, until: Instant) -> int:
+        applied = 0
+        for change in self.changes(after, until):
+            self.apply(batch, change)
+            applied += 1
+        return applied
+
+    def _stream(self, order: int, applier: Applier, after: Instant, until: Instant) -> Iterator[Change]:
+        for known_at, row, values in applier.events(self._slice(applier.source, after, until)):
+            yield Change(known_at, order, row, values)
+
+    def _slice(self, source: str, after: Instant, until: Instant) -> pl.DataFrame:
+        first, last = np.searchsorted(self._known[source], [after, until], "right")
+        return self._rows[source].slice(int(first), max(int(last - first), 0))
+
+
+def read_cursor(batch: Batch) -> Instant | None:
+    """Return the instant the online store has reached, or None for an empty one."""
+    stored = batch.cursor(CURSOR)
+    return None if stored is None else int.from_bytes(stored, "big", signed=True)
+
+
+def write_cursor(batch: Batch, at: Instant) -> None:
+    """Record the instant the online store has reached, together with the batch's values."""
+    batch.set_cursor(CURSOR, at.to_bytes(8, "big", signed=True))

@@ -1,0 +1,36 @@
+"""The world a loop turns in: one project and the ports it reaches everything through."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from treadle.define.project import Project
+from treadle.ports.blobs import Blobs
+from treadle.ports.clock import Clock
+from treadle.ports.executor import Executor
+from treadle.ports.log import AppendLog
+from treadle.ports.metadata import Metadata
+from treadle.ports.online import Online
+from treadle.ports.tables import Tables
+
+if TYPE_CHECKING:
+    from treadle.records.digests import Digest
+
+
+@dataclass(frozen=True)
+class World:
+    """A project and its ports. The same value drives the live loop and a replay; only the clock differs."""
+
+    project: Project
+    metadata: Metadata
+    blobs: Blobs
+    tables: Tables
+    online: Online
+    predictions: AppendLog
+    clock: Clock
+    executor: Executor
+    environment: Digest
+    project_paths: tuple[str, ...] = ()
+    code_folder: Path | None = None

@@ -1,0 +1,14 @@
+"""The canonical columns that every stored row carries beside its own.
+
+`__event_time`, `__known_at` and `__created_time` are instants (int64 microseconds, UTC); `__row` is the row's stable
+number, the last tie-breaker; `__tombstone` says that the row hides what came before it. Timeless rows have instant 0.
+"""
+
+from __future__ import annotations
+
+EVENT_TIME = "__event_time"
+KNOWN_AT = "__known_at"
+CREATED_TIME = "__created_time"
+ROW = "__row"
+TOMBSTONE = "__tombstone"
+CANONICAL = (EVENT_TIME, KNOWN_AT, CREATED_TIME, ROW, TOMBSTONE)

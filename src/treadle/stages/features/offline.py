@@ -1,0 +1,79 @@
+"""Offline features: point-in-time-correct vectors for many rows at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+import polars as pl
+
+from treadle.define.feature_sets import FeatureSet
+from treadle.define.row_features import RowFeature
+from treadle.define.views import FeatureView, Selection, View
+from treadle.stages.features.events import Ints
+from treadle.stages.features.latest import LatestTable
+from treadle.stages.features.rows.program import compile_rows
+from treadle.stages.features.windows import WindowTable
+
+ReadRows: TypeAlias = Callable[[str], pl.DataFrame]
+"""Gives the stored rows (own and canonical columns) of a source or table by its name."""
+
+
+class OfflineFeatures:
+    """Point-in-time lookups over one version of the stored tables.
+
+    Views are arranged on first use and kept, so that several training sets over the same versions cost one sort.
+    """
+
+    def __init__(self, read_rows: ReadRows) -> None:
+        self._read_rows = read_rows
+        self._views: dict[str, LatestTable | WindowTable] = {}
+
+    def vectors(self, features: FeatureSet, spine: pl.DataFrame, at: Ints) -> pl.DataFrame:
+        """Return the feature set's vectors: one row per spine row, in order, columns `features.names`.
+
+        Numbers are float64 with null for "no value"; categories are text.
+
+        Args:
+            features: what to compute.
+            spine: rows with every request field of the set.
+            at: the prediction time T of each row, instants of shape (rows,).
+        """
+        known: dict[str, pl.Series] = {name: spine[name] for name in features.request}
+        known["at"] = pl.Series("at", at).cast(pl.Datetime("us", "UTC"))
+        for selection in features.selections:
+            known.update(self._selected(selection, spine, at))
+        frame = pl.DataFrame(known)
+        if features.row_features:
+            program = compile_rows(features.row_features, features.row_inputs())
+            frame = frame.with_columns(program.expressions())
+        return frame.select(_feature_columns(features, frame))
+
+    def _selected(self, selection: Selection, spine: pl.DataFrame, at: Ints) -> dict[str, pl.Series]:
+        found = self._table(selection.view).lookup(spine, at)
+        return {name: found[name] for name in selection.columns}
+
+    def _table(self, view: View) -> LatestTable | WindowTable:
+        table = self._views.get(view.name)
+        if table is None or table.view != view:
+            rows = self._read_rows(view.source.name)
+            table = LatestTable(view, rows) if isinstance(view, FeatureView) else WindowTable(view, rows)
+            self._views[view.name] = table
+        return table
+
+
+def _feature_columns(features: FeatureSet, frame: pl.DataFrame) -> Sequence[pl.Expr]:
+    categories = set(features.categories)
+    columns = []
+    for name in features.names:
+        column = pl.col(name)
+        if name in categories:
+            columns.append(column.cast(pl.String))
+        elif frame.schema[name] == pl.Float64:
+            columns.append(column.fill_nan(None))
+        else:
+            columns.append(column.cast(pl.Float64))
+    return columns
+
+
+__all__ = ["OfflineFeatures", "ReadRows", "RowFeature"]

@@ -1,0 +1,109 @@
+"""The online writer: applies stored rows, in the order they became known, to the online store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from treadle.define.views import FeatureView, View
+from treadle.ports.online import Batch
+from treadle.records.instants import Instant
+from treadle.records.rows import CREATED_TIME, EVENT_TIME, KNOWN_AT, ROW, TOMBSTONE
+from treadle.stages.features.keys import pack_key
+from treadle.stages.features.state import Latest, Value, append_event, newer
+
+Event = tuple[Instant, int, tuple[Value, ...]]
+"""(known_at, row number, all other values in the order the applier expects)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Applier:
+    """How one source's rows change every view on it; made once, called for each row."""
+
+    source: str
+    columns: tuple[str, ...]
+    """The columns a row's values must have, in order; the first four are canonical."""
+    apply: Callable[[Batch, Instant, int, Sequence[Value]], None]
+
+    def events(self, rows: pl.DataFrame) -> Iterable[Event]:
+        """Return stored rows as events, in the order they became known."""
+        ordered = rows.sort(KNOWN_AT, ROW)
+        values = ordered.select(
+            pl.col(c).to_physical() if ordered.schema[c].is_temporal() else pl.col(c) for c in self.columns
+        )
+        return zip(ordered[KNOWN_AT].to_list(), ordered[ROW].to_list(), values.iter_rows(), strict=True)
+
+
+_CANONICAL = (EVENT_TIME, CREATED_TIME, TOMBSTONE)
+
+
+def make_applier(source: str, views: Sequence[View]) -> Applier:
+    """Return the applier of a source for the views defined on it."""
+    columns = list(_CANONICAL)
+    changes = []
+    for view in views:
+        wanted = (
+            list(dict.fromkeys(feature.column for feature in view.features))
+            if isinstance(view, FeatureView)
+            else list(view.value_columns)
+        )
+        for column in (*view.entity.keys, *wanted):
+            if column not in columns:
+                columns.append(column)
+        keys = [columns.index(key) for key in view.entity.keys]
+        picks = [columns.index(column) for column in wanted]
+        changes.append(_latest_change(view.name, keys, picks) if isinstance(view, FeatureView) else
+                       _window_change(view.name, keys, picks, view.longest))
+
+    def apply(batch: Batch, known_at: Instant, row: int, values: Sequence[Value]) -> None:
+        for change in changes:
+            change(batch, known_at, row, values)
+
+    return Applier(source, tuple(columns), apply)
+
+
+def _latest_change(view: str, keys: list[int], picks: list[int]) -> Callable[..., None]:
+    def change(batch: Batch, known_at: Instant, row: int, values: Sequence[Value]) -> None:
+        key_values = [values[i] for i in keys]
+        if None in key_values:
+            return
+        key = pack_key(key_values)  # type: ignore[arg-type]  # no None here
+        candidate = Latest(
+            values[0],  # type: ignore[arg-type]  # canonical columns are int, int, bool
+            values[1],  # type: ignore[arg-type]
+            row,
+            known_at,
+            bool(values[2]),
+            [_clean(values[i]) for i in picks],
+        )
+        stored = newer(batch.get(view, key), candidate)
+        if stored is not None:
+            batch.put(view, key, stored)
+
+    return change
+
+
+def _window_change(view: str, keys: list[int], picks: list[int], longest: int) -> Callable[..., None]:
+    def change(batch: Batch, known_at: Instant, row: int, values: Sequence[Value]) -> None:
+        key_values = [values[i] for i in keys]
+        if None in key_values or values[2]:
+            return
+        key = pack_key(key_values)  # type: ignore[arg-type]  # no None here
+        numbers = [_float(values[i]) for i in picks]
+        event_time: Instant = values[0]  # type: ignore[assignment]  # canonical column
+        batch.put(view, key, append_event(batch.get(view, key), event_time, numbers, known_at - longest))
+
+    return change
+
+
+def _clean(value: Value) -> Value:
+    return None if isinstance(value, float) and value != value else value
+
+
+def _float(value: Value) -> float | None:
+    if value is None or isinstance(value, str):
+        return None
+    number = float(value)
+    return number if number == number else None
