@@ -155,7 +155,7 @@ class Models(ModelsView, Protocol):
         """Point an alias at a version. Event `alias.set`; none if it points there already.
 
         `expected` moves it only if it now names that version (None: names none); ANY_VERSION moves it always.
-        `reason` says why, for the history. The same `key` again returns the alias as it is now, moving nothing.
+        `reason` says why, for the history. The same `key` again returns the alias as it is now.
 
         Raises:
             Conflict: the alias does not name what was expected.
