@@ -45,8 +45,7 @@ check: lint types imports ## All static checks: format, lint, types, import cont
 
 .PHONY: lint
 lint: $(READY) ## Check format and lint rules
-	$(BIN)/ruff format --check .
-	$(BIN)/ruff check .
+	status=0; $(BIN)/ruff format --check . || status=1; $(BIN)/ruff check . || status=1; exit $$status
 
 .PHONY: types
 types: $(READY) ## Check types, strictly
