@@ -115,6 +115,19 @@ class Difference(Record, frozen=True, kw_only=True):
         return _above(-self.z(margin), self.clusters)
 
 
+class BootstrapDifference(Record, frozen=True, kw_only=True):
+    """How much better the second of two scores did, with an interval from resampled rows."""
+
+    value: float
+    interval: Interval
+    p: float
+    """One-sided: the share of resamples in which the second was not better."""
+    resamples: int
+    """How many gave the metric."""
+    n: int
+    clusters: int | None = None
+
+
 class Calibration(Record, frozen=True, kw_only=True):
     """Mean score over the share of positives: 1 is right, 1.2 promises a fifth too much."""
 
