@@ -96,7 +96,7 @@ COMPILE = --quiet --universal --python-version 3.11 --generate-hashes --no-emit-
 .PHONY: clean
 clean: ## Remove everything that make made, the environment and the demo's data included
 	rm -rf $(VENV) build dist demo-home demo-data .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
-	find src tests examples benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+	find . -name .git -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # --- how the environment is made -----------------------------------------------------------------------------
 
