@@ -22,3 +22,11 @@ class Clock(Protocol):
     def monotonic(self) -> float:
         """Return seconds since an arbitrary start; never less than an earlier answer of the same clock."""
         ...
+
+
+class SimulatedTime(Clock, Protocol):
+    """A clock that a replay moves."""
+
+    def advance_to(self, at: Instant) -> None:
+        """Move to an instant; going back is refused, standing still is not."""
+        ...

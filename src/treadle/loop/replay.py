@@ -1,0 +1,282 @@
+"""Replay: the whole loop over history on a simulated clock, through the same parts that serve live.
+
+Time goes in days of the project's calendar. Within a day every row reaches the online store when it becomes known and every
+request is answered at its T, in one order. At the end of the day the controller ticks, as it does live. Then the day is
+recorded as done. Killed at any moment, a replay goes on after its last whole day and ends with the same digests: within a
+day everything is computed again from what stood at its beginning, and every effect carries a key.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import polars as pl
+
+from treadle.define.endpoints import Endpoint
+from treadle.loop.calendar import add_months, month_of, month_start, next_midnight
+from treadle.loop.controller import Controller
+from treadle.loop.feed import Change, Feed, read_cursor, write_cursor
+from treadle.loop.policies import SidePolicies
+from treadle.loop.predictors import load_predictor
+from treadle.loop.stopwatch import Stopwatch
+from treadle.loop.training import Store
+from treadle.loop.turn import Train, TurnResult, find_pipeline, perform, plan_turn
+from treadle.loop.world import World
+from treadle.ports.clock import SimulatedTime
+from treadle.ports.online import Batch
+from treadle.records.digests import Json
+from treadle.records.errors import InvalidInput
+from treadle.records.failpoints import failpoint
+from treadle.records.instants import Instant, iso
+from treadle.records.predictions import Value, encode_prediction
+from treadle.records.rows import EVENT_TIME
+from treadle.stages.serving.predictor import Predictor
+
+CHECKPOINT = "replay"
+WARM_UP_MONTHS = 3
+"""Months of history the first model learns from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """What a replay covers."""
+
+    months: tuple[str, ...]
+    """The months that are served, in order."""
+    start: Instant
+    """The first served month's first T: the first model may use labels known before it."""
+    end: Instant
+    """Requests before this instant are served."""
+
+
+@dataclass(frozen=True, slots=True)
+class DayDone:
+    """Where a replay stands: every day up to `through` is whole."""
+
+    through: Instant
+    log_position: int
+
+
+@dataclass
+class Requests:
+    """An endpoint's requests in order of T, as the values a predictor takes."""
+
+    at: np.ndarray[tuple[int], np.dtype[np.int64]]
+    fields: pl.DataFrame
+    ids: pl.DataFrame = field(repr=False)
+
+    @classmethod
+    def of(cls, store: Store, endpoint: Endpoint) -> Requests:
+        """Take the requests of an endpoint out of the stored rows."""
+        rows = store.rows[endpoint.requests.source.name].sort(EVENT_TIME, "__row")
+        return cls(
+            rows[EVENT_TIME].to_numpy(),
+            _physical(rows.select(list(endpoint.features.request))),
+            _physical(rows.select(endpoint.labels.key)),
+        )
+
+    def between(self, after: Instant, until: Instant, name: str) -> Iterator[tuple[Instant, str, Sequence[Value]]]:
+        """Yield (T, prediction id, fields) of the requests with after < T <= until."""
+        first, last = (int(i) for i in np.searchsorted(self.at, [after, until], "right"))
+        size = last - first
+        keys = self.ids.slice(first, size).iter_rows()
+        for at, key, values in zip(
+            self.at[first:last].tolist(), keys, self.fields.slice(first, size).iter_rows(), strict=True
+        ):
+            yield at, prediction_id(name, key, at), values
+
+
+def prediction_id(endpoint: str, key: Sequence[Value], at: Instant) -> str:
+    """Return the id of a replayed prediction: the same request has the same id every time."""
+    return hashlib.blake2b(f"{endpoint}\x1f{key}\x1f{at}".encode(), digest_size=16).hexdigest()
+
+
+def plan_span(store: Store, endpoint: Endpoint, zone: str, until: Instant | None) -> Span:
+    """Return what there is to replay: all requests after the warm-up months, up to `until`.
+
+    Raises:
+        InvalidInput: there is less history than the warm-up needs.
+    """
+    asked = store.rows[endpoint.requests.source.name][EVENT_TIME].sort().to_numpy()
+    if not len(asked):
+        raise InvalidInput(f"endpoint {endpoint.name!r} has no requests to replay")
+    first = add_months(month_of(int(asked[0]), zone), WARM_UP_MONTHS)
+    last = month_of(int(asked[-1]), zone)
+    end = int(asked[-1]) + 1 if until is None else min(until, int(asked[-1]) + 1)
+    begins = month_start(first, zone)
+    position = int(np.searchsorted(asked, begins, "left"))
+    if position == len(asked) or end <= begins:
+        raise InvalidInput(
+            f"there is nothing to replay: the first {WARM_UP_MONTHS} months train the first model, and the requests end at "
+            f"{iso(end)}",
+            fix=f"give data that goes beyond {iso(begins)}, or a later --until",
+        )
+    months = [first]
+    while months[-1] != last and month_start(add_months(months[-1], 1), zone) < end:
+        months.append(add_months(months[-1], 1))
+    return Span(tuple(months), int(asked[position]), end)
+
+
+class Replay:
+    """One replay of one endpoint's history.
+
+    Args:
+        world: the project and its ports; its clock is simulated.
+        store: the stored rows.
+        clock: the world's clock, to be moved.
+        until: where to stop, or None for the end of the data.
+        say: called with one line of news about the loop (what fired, what was decided).
+        month_done: called when a month's labels are in.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        store: Store,
+        clock: SimulatedTime,
+        *,
+        until: Instant | None = None,
+        say: Callable[[str], None] = lambda line: None,
+        month_done: Callable[[str], None] = lambda month: None,
+    ) -> None:
+        self.world = world
+        self.store = store
+        self.endpoint = world.project.endpoints[0]
+        self.zone = world.project.timezone
+        self.span = plan_span(store, self.endpoint, self.zone, until)
+        self.watch = Stopwatch()
+        self._clock = clock
+        self._say = say
+        self._month_done = month_done
+        self._feed = Feed(world.project.views, store.rows)
+        self._requests = Requests.of(store, self.endpoint)
+        self._controller = Controller(world, store, self.watch)
+        self.pipeline = self._controller.pipeline_for(self.endpoint)
+        self.policies = SidePolicies(world, store, self.endpoint, self.span, self.zone, self.pipeline)
+        self._predictors: dict[int, Predictor] = {}
+
+    def run(self) -> None:
+        """Replay from wherever the home stands to the end."""
+        done = self._resume()
+        with self.watch.measure("first model"):
+            self._first_model()
+        if done is None:
+            done = self._begin()
+        with self.watch.measure("online store"):
+            self._feed.advance(self.world.online, done.through)
+        while done.through < self.span.end - 1:
+            self.policies.start_due(done.through)
+            done = self._day(done)
+            self._close_months(done.through)
+        self._close_months(None)
+
+    def _resume(self) -> DayDone | None:
+        with self.world.metadata.read() as view:
+            saved = view.checkpoints.get(CHECKPOINT)
+        if saved is None:
+            self._clock.advance_to(self.span.start)
+            return None
+        assert isinstance(saved.value, dict)
+        done = DayDone(int(str(saved.value["through"])), int(str(saved.value["log"])))
+        self.world.predictions.truncate(done.log_position)
+        self._clock.advance_to(max(done.through, self.span.start))
+        return done
+
+    def _first_model(self) -> None:
+        with self.world.metadata.read() as view:
+            champion = view.models.find_by_alias(self.endpoint.model_name, self.endpoint.alias)
+        if champion is not None:
+            return
+        wanted: dict[str, Json] = {"until": self.span.start, "refit": True}
+        takes = find_pipeline(self.world, self.pipeline).parameters
+        first = Train(
+            self.pipeline,
+            {name: value for name, value in wanted.items() if name in takes},
+            key=f"replay:first:{self.span.start}",
+            reason=f"the first model, on the first {WARM_UP_MONTHS} months",
+        )
+        result = perform(self.world, self.store, plan_turn(first, [self.endpoint.name]), self.span.start)
+        self._report(result, first.reason)
+
+    def _begin(self) -> DayDone:
+        done = DayDone(self.span.start - 1, self.world.predictions.end())
+        self._save(done)
+        return done
+
+    def _day(self, done: DayDone) -> DayDone:
+        """Replay one day of the project's calendar, from the instant it begins to the last one before it ends."""
+        end = min(next_midnight(done.through + 1, self.zone), self.span.end) - 1
+        with self.world.online.begin() as batch:
+            self._check_online(batch, done.through)
+            with self.watch.measure("serving"):
+                records = self._serve(batch, done.through, end)
+            with self.watch.measure("prediction log"):
+                position = self.world.predictions.append_many(records)
+                self.world.predictions.sync()
+            failpoint("replay.after_log")
+            self._clock.advance_to(end)
+            for firing, result in self._controller.tick(end):
+                self._report(result, firing)
+            failpoint("replay.before_checkpoint")
+            finished = DayDone(end, position)
+            self._save(finished)
+            failpoint("replay.before_online")
+            write_cursor(batch, end)
+        return finished
+
+    def _serve(self, batch: Batch, after: Instant, until: Instant) -> list[bytes]:
+        """Answer every request of (after, until], each with what was known at its T."""
+        predictor = self._predictor(after)
+        changes = self._feed.changes(after, until)
+        pending: Change | None = next(changes, None)
+        apply = self._feed.apply
+        records = []
+        for at, identity, values in self._requests.between(after, until, self.endpoint.name):
+            while pending is not None and pending.known_at <= at:
+                apply(batch, pending)
+                pending = next(changes, None)
+            records.append(encode_prediction(predictor.predict(batch, values, at, identity)))
+        while pending is not None:
+            apply(batch, pending)
+            pending = next(changes, None)
+        return records
+
+    def _predictor(self, at: Instant) -> Predictor:
+        """Return the champion as of the day's beginning, so that a repeated day is answered by the same version."""
+        with self.world.metadata.read() as view:
+            version = view.models.get_by_alias(self.endpoint.model_name, self.endpoint.alias, at=max(at, self.span.start))
+        if version.version not in self._predictors:
+            self._predictors = {version.version: load_predictor(self.world, self.endpoint, version)}
+        return self._predictors[version.version]
+
+    def _check_online(self, batch: Batch, through: Instant) -> None:
+        stands = read_cursor(batch)
+        if stands != through:
+            raise InvalidInput(
+                f"the online store stands at {'nothing' if stands is None else iso(stands)}, the replay at {iso(through)}",
+                fix="replay into a new home, or remove the folder online/ of this one: it is rebuilt from the tables",
+            )
+
+    def _save(self, done: DayDone) -> None:
+        with self.world.metadata.begin() as unit:
+            unit.checkpoints.put(CHECKPOINT, {"through": done.through, "log": done.log_position}, self._clock.now())
+
+    def _close_months(self, through: Instant | None) -> None:
+        for month in self.policies.closed_months(through):
+            self._month_done(month)
+
+    def _report(self, result: TurnResult, reason: str) -> None:
+        decision = result.decision
+        verdict = f"{decision.verdict.value}: {decision.reasons[0]}" if decision and decision.reasons else "no gate"
+        name = f"{self.endpoint.model_name}/{decision.challenger_version}" if decision else self.endpoint.model_name
+        self._say(f"{iso(self._clock.now())[:10]}  {reason} → trained {name} on {result.trained.rows:,} rows → {verdict}")
+
+
+def _physical(rows: pl.DataFrame) -> pl.DataFrame:
+    return rows.select(
+        pl.col(name).to_physical() if dtype.is_temporal() else pl.col(name) for name, dtype in rows.schema.items()
+    )
+

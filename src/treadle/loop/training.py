@@ -1,0 +1,283 @@
+"""Training: what a pipeline's verbs do, step by step, with everything recorded."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import polars as pl
+
+from treadle.define.describe import definition_digest
+from treadle.define.endpoints import Endpoint
+from treadle.define.steps import Step
+from treadle.loop.work import RUN_STEP, Notes, pack_step, unpack_result
+from treadle.loop.world import World
+from treadle.ports.executor import Task
+from treadle.records.datasets import DatasetManifest
+from treadle.records.digests import Digest, Json, digest_value
+from treadle.records.errors import InvalidInput, NotFound
+from treadle.records.evaluation import EvaluationReport
+from treadle.records.frames import AT, KNOWN_AT, LABEL, Frame
+from treadle.records.instants import Duration, Instant
+from treadle.records.models import ModelVersion
+from treadle.records.rows import EVENT_TIME
+from treadle.records.rows import KNOWN_AT as STORED_KNOWN_AT
+from treadle.records.trained import Model
+from treadle.stages.evaluation.report import evaluate
+from treadle.stages.features.offline import OfflineFeatures
+from treadle.stages.pipelines.artifacts import encode, frame_digest
+from treadle.stages.pipelines.code import code_digest
+from treadle.stages.pipelines.recorder import RunRecorder, StepCall
+from treadle.stages.training.package import open_model
+
+FRAME_LAYOUT = "1"
+"""Part of a training set's cache key; changes when the way frames are built does."""
+
+
+@dataclass(frozen=True)
+class Store:
+    """The stored rows of one moment: tables by name, their manifests, and the lookups arranged over them."""
+
+    rows: Mapping[str, pl.DataFrame]
+    manifests: Mapping[str, DatasetManifest]
+    offline: OfflineFeatures
+
+    @classmethod
+    def of(cls, rows: Mapping[str, pl.DataFrame], manifests: Mapping[str, DatasetManifest]) -> Store:
+        """Arrange stored rows for lookups."""
+        return cls(rows, manifests, OfflineFeatures(rows.__getitem__))
+
+
+@dataclass(frozen=True, slots=True)
+class Lineage:
+    """What a model learned from."""
+
+    data: Digest
+    rows: int
+    until: Instant
+    since: Instant | None
+
+
+def labelled_requests(
+    store: Store, endpoint: Endpoint, until: Instant, since: Instant | None = None, known_from: Instant | None = None
+) -> pl.DataFrame:
+    """Return an endpoint's requests whose label was known before `until`, with `__at`, `__known_at` and `__label`.
+
+    Args:
+        store: the stored rows.
+        endpoint: whose requests and labels.
+        until: labels known at or after this instant are left out.
+        since: requests asked before this instant are left out.
+        known_from: labels known before this instant are left out.
+
+    Returns:
+        One row per labelled request, ordered by T and then by the label's key.
+    """
+    labels = endpoint.labels
+    known = store.rows[labels.source.name].filter(
+        (pl.col(STORED_KNOWN_AT) < until) & pl.col(labels.value).is_not_null()
+    )
+    if known_from is not None:
+        known = known.filter(pl.col(STORED_KNOWN_AT) >= known_from)
+    # Of several labels for one request the last that became known counts, so a correction replaces what it corrects.
+    known = known.sort(STORED_KNOWN_AT, "__row").unique(labels.key, keep="last", maintain_order=True)
+    asked = store.rows[endpoint.requests.source.name]
+    if since is not None:
+        asked = asked.filter(pl.col(EVENT_TIME) >= since)
+    wanted = known.select(
+        *labels.key, pl.col(STORED_KNOWN_AT).alias("__label_known"), pl.col(labels.value).cast(pl.Float64).alias(LABEL)
+    )
+    joined = asked.join(wanted, on=list(labels.key), how="inner")
+    return joined.select(
+        *dict.fromkeys([*endpoint.features.request, *labels.key]),
+        pl.col(EVENT_TIME).alias(AT),
+        pl.col("__label_known").alias(KNOWN_AT),
+        LABEL,
+    ).sort(AT, *labels.key)
+
+
+def build_frame(store: Store, endpoint: Endpoint, spine: pl.DataFrame, until: Instant) -> Frame:
+    """Return a spine with the features each row had at its T."""
+    features = endpoint.features
+    vectors = store.offline.vectors(features, spine, spine[AT].to_numpy())
+    kept = [name for name in spine.columns if name not in vectors.columns]
+    return Frame(
+        rows=pl.concat([vectors, spine.select(kept)], how="horizontal"),
+        features=features.names,
+        categories=features.categories,
+        until=until,
+    )
+
+
+class TrainingOperations:
+    """The verbs of a running pipeline, in a world, over one state of the stored rows."""
+
+    def __init__(
+        self, world: World, store: Store, recorder: RunRecorder, register_as: Mapping[str, str] | None = None
+    ) -> None:
+        self._register_as = register_as or {}
+        self._world = world
+        self._store = store
+        self._recorder = recorder
+        self._digests: dict[int, tuple[object, Digest]] = {}
+        self._lineage: dict[int, tuple[object, Lineage]] = {}
+        self.registered: list[ModelVersion] = []
+        self.fit_seconds = 0.0
+        self.frames: list[Digest] = []
+
+    def call(self, step: Step[..., object], args: tuple[object, ...], kwargs: Mapping[str, object]) -> object:
+        """Run a step in a worker, unless the same step on the same inputs has succeeded before."""
+        bound = inspect.signature(step.function).bind(*args, **kwargs)
+        bound.apply_defaults()
+        params, inputs = self._split_arguments(step.name, bound.arguments)
+        call = self._step_call(step.name, code_digest(step.target, step.version), params, inputs, "worker")
+
+        def compute() -> tuple[object, Notes]:
+            payload = pack_step(step.target, args, kwargs)
+            task = Task(target=RUN_STEP, payload=payload, name=step.name, paths=self._world.project_paths)
+            return unpack_result(self._world.executor.submit(task).result())
+
+        outcome = self._recorder.step(call, compute)
+        self._remember(outcome.value, outcome.digest)
+        if isinstance(outcome.value, Model):
+            seconds = outcome.notes.get("seconds", 0.0)
+            self.fit_seconds += float(seconds) if isinstance(seconds, int | float) else 0.0
+            frames = [value for value in bound.arguments.values() if isinstance(value, Frame)]
+            if frames:
+                frame = frames[0]
+                since = int(frame.rows[AT].min()) if len(frame) else None  # type: ignore[arg-type]  # int64 column
+                lineage = Lineage(self._digest(frame), len(frame), frame.until, since)
+                self._lineage[id(outcome.value)] = (outcome.value, lineage)
+        return outcome.value
+
+    def training_set(self, endpoint: str, until: Instant, since: Instant | None) -> Frame:
+        """Build the frame, or find it: the key is the definitions and the content of every table they read."""
+        definition = find_endpoint(self._world, endpoint)
+        version = digest_value({"layout": FRAME_LAYOUT, "endpoint": definition_digest(definition)})
+        params: dict[str, Json] = {"endpoint": endpoint, "until": until, "since": since}
+        call = self._step_call("training_set", version, params, self._table_contents(definition), "here")
+
+        def compute() -> tuple[object, Notes]:
+            spine = labelled_requests(self._store, definition, until, since)
+            if not spine.height:
+                raise InvalidInput(
+                    f"endpoint {endpoint!r} has no request whose label was known in the time asked for",
+                    where=f"training_set({endpoint!r}, until={until}, since={since})",
+                    fix="choose a later `until`, or check that the label source has rows",
+                )
+            return build_frame(self._store, definition, spine, until), {"rows": spine.height}
+
+        outcome = self._recorder.step(call, compute)
+        assert isinstance(outcome.value, Frame)
+        self._remember(outcome.value, outcome.digest)
+        self.frames.append(frame_digest(outcome.value))
+        return outcome.value
+
+    def split(self, frame: Frame, by_time: Duration) -> tuple[Frame, Frame]:
+        """Split where the label became known; both parts are named after the whole, not stored again."""
+        border = frame.until - by_time
+        older = replace(frame.where(pl.col(KNOWN_AT) < border), until=border)
+        newer = frame.where(pl.col(KNOWN_AT) >= border)
+        for part, name in ((older, "older"), (newer, "newer")):
+            self._remember(part, digest_value({"of": self._digest(frame), "border": border, "part": name}))
+        return older, newer
+
+    def evaluate(self, model: Model, frame: Frame, slices: Sequence[str]) -> EvaluationReport:
+        """Score the rows with the packaged model and report."""
+        params: dict[str, Json] = {"slices": list(slices)}
+        inputs = {"model": self._digest(model), "frame": self._digest(frame)}
+        call = self._step_call("evaluate", digest_value("1"), params, inputs, "here")
+
+        def compute() -> tuple[object, Notes]:
+            return judge(model, frame, slices), {"rows": len(frame)}
+
+        outcome = self._recorder.step(call, compute)
+        assert isinstance(outcome.value, EvaluationReport)
+        self._remember(outcome.value, outcome.digest)
+        return outcome.value
+
+    def register(self, name: str, model: Model, report: EvaluationReport) -> ModelVersion:
+        """Add the version once per run, with what it learned from and how it was judged."""
+        world, run = self._world, self._recorder.run
+        name = self._register_as.get(name, name)
+        package = world.blobs.put(encode(model))
+        judged = world.blobs.put(encode(report))
+        kept = self._lineage.get(id(model))
+        tags = {"report": judged}
+        if kept is not None:
+            lineage = kept[1]
+            tags |= {
+                "trained_until": str(lineage.until),
+                "trained_since": str(lineage.since),
+                "training_rows": str(lineage.rows),
+                "training_data": lineage.data,
+            }
+        now = world.clock.now()
+        with world.metadata.begin() as unit:
+            if not any(found.name == name for found in unit.models.list_models(limit=1_000)):
+                unit.models.create_model(name, now)
+            version = unit.models.create_version(
+                name, now, run_id=run.run_id, package=package, tags=tags, key=f"{run.run_id}:{name}"
+            )
+        self.registered.append(version)
+        return version
+
+    def _split_arguments(self, step: str, values: Mapping[str, object]) -> tuple[dict[str, Json], dict[str, Digest]]:
+        params: dict[str, Json] = {}
+        inputs: dict[str, Digest] = {}
+        for name, value in values.items():
+            if isinstance(value, Frame | Model | EvaluationReport):
+                inputs[name] = self._digest(value)
+            elif value is None or isinstance(value, bool | int | float | str | list | dict):
+                params[name] = value
+            else:
+                raise InvalidInput(
+                    f"step {step!r} got {name}={type(value).__name__}, which cannot be recorded",
+                    fix="pass tr.Frame, tr.Model, a report, or values JSON can hold",
+                )
+        return params, inputs
+
+    def _step_call(
+        self, name: str, version: Digest, params: Mapping[str, Json], inputs: Mapping[str, Digest], executor: str
+    ) -> StepCall:
+        return StepCall(name, version, params, inputs, self._world.environment, executor)
+
+    def _table_contents(self, endpoint: Endpoint) -> dict[str, Digest]:
+        names = {view.source.name for view in endpoint.features.views}
+        names |= {endpoint.requests.source.name, endpoint.labels.source.name}
+        return {name: self._store.manifests[name].content_hash for name in sorted(names)}
+
+    def _remember(self, value: object, digest: Digest) -> None:
+        self._digests[id(value)] = (value, digest)  # the value too: an id is only unique while its object lives
+
+    def _digest(self, value: object) -> Digest:
+        known = self._digests.get(id(value))
+        if known is None:
+            digest = frame_digest(value) if isinstance(value, Frame) else digest_value(encode(value).hex())
+            self._remember(value, digest)
+            return digest
+        return known[1]
+
+
+def judge(model: Model, frame: Frame, slices: Sequence[str]) -> EvaluationReport:
+    """Return the report of a packaged model on labelled rows."""
+    for name in slices:
+        if name not in frame.rows.columns:
+            raise NotFound.among("slice column", name, frame.rows.columns, where="tr.evaluate")
+    scores = open_model(model).score(frame.rows) if len(frame) else np.empty(0)
+    columns = {name: frame.rows[name].cast(pl.String).fill_null("(none)").to_numpy() for name in slices}
+    return evaluate(frame.y, scores, slices=columns)
+
+
+def find_endpoint(world: World, name: str) -> Endpoint:
+    """Return the project's endpoint of that name.
+
+    Raises:
+        NotFound: there is none; the nearest names are offered.
+    """
+    known = {endpoint.name: endpoint for endpoint in world.project.endpoints}
+    if name not in known:
+        raise NotFound.among("endpoint", name, known)
+    return known[name]

@@ -1,0 +1,302 @@
+"""One turn of the wheel: train a challenger, judge it, promote it or say why not. Planned as data, then explained or done."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+import numpy as np
+import polars as pl
+
+from treadle.define.context import ACTIVE
+from treadle.define.endpoints import Endpoint
+from treadle.define.steps import Pipeline
+from treadle.loop.training import Store, TrainingOperations, build_frame, find_endpoint, labelled_requests
+from treadle.loop.work import VERIFY_MODEL
+from treadle.loop.world import World
+from treadle.ports.executor import Task
+from treadle.records.decisions import Evidence, GateDecision, LoadCheck
+from treadle.records.digests import Digest, Json
+from treadle.records.errors import NotFound, TreadleError
+from treadle.records.estimates import Window
+from treadle.records.evaluation import Comparison, EvaluationReport
+from treadle.records.failpoints import failpoint
+from treadle.records.frames import AT
+from treadle.records.ids import derived_id
+from treadle.records.instants import DAY, Instant, iso
+from treadle.records.models import ModelVersion, Verdict
+from treadle.records.runs import Run, RunStatus
+from treadle.records.trained import Model
+from treadle.stages.evaluation.comparison import compare
+from treadle.stages.pipelines.artifacts import decode
+from treadle.stages.pipelines.code import code_commit
+from treadle.stages.pipelines.recorder import RunRecorder
+from treadle.stages.registry.gate import decide
+from treadle.stages.training.package import open_model
+
+
+@dataclass(frozen=True, slots=True)
+class Train:
+    """Run a pipeline once under a key; doing it again finds what was done."""
+
+    pipeline: str
+    params: Mapping[str, Json]
+    key: str
+    reason: str
+    register_as: Mapping[str, str] = field(default_factory=dict)
+    """Registered model names to replace, so that a rehearsal keeps out of the real model's versions."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """Hold the versions the run registered against the gates."""
+
+    endpoint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Promote:
+    """Point the endpoint's alias at the version, if the verdict is promoted."""
+
+    endpoint: str
+
+
+Stage: TypeAlias = Train | Judge | Promote
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """What a pipeline run left."""
+
+    run: Run
+    versions: tuple[ModelVersion, ...]
+    fit_seconds: float
+    rows: int
+    frames: tuple[Digest, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TurnResult:
+    """What came of a turn."""
+
+    trained: Trained
+    decision: GateDecision | None
+
+
+def plan_turn(train: Train, endpoints: Sequence[str]) -> tuple[Stage, ...]:
+    """Return the stages of a turn; without endpoints the model is trained and registered, nothing more."""
+    settling = [stage for endpoint in endpoints for stage in (Judge(endpoint), Promote(endpoint))]
+    return (train, *settling)
+
+
+def explain(plan: Sequence[Stage]) -> list[str]:
+    """Say what performing a plan would do, a sentence a stage."""
+    said = []
+    for stage in plan:
+        if isinstance(stage, Train):
+            given = ", ".join(f"{name}={value}" for name, value in stage.params.items())
+            said.append(f"run the pipeline {stage.pipeline}({given}) because {stage.reason}")
+        elif isinstance(stage, Judge):
+            said.append(f"hold the new version against the gates of endpoint {stage.endpoint}")
+        else:
+            said.append(f"if all gates pass, let endpoint {stage.endpoint} answer with the new version")
+    return said
+
+
+def perform(world: World, store: Store, plan: Sequence[Stage], at: Instant) -> TurnResult:
+    """Do a plan. Every effect carries a key, so that performing it again after a crash changes nothing twice."""
+    trained: Trained | None = None
+    decision: GateDecision | None = None
+    for stage in plan:
+        if isinstance(stage, Train):
+            trained = train(world, store, stage, at)
+        elif isinstance(stage, Judge):
+            assert trained is not None
+            endpoint = find_endpoint(world, stage.endpoint)
+            version = _registered(trained, endpoint)
+            decision = judge_version(world, store, endpoint, version, at)
+        elif decision is not None:
+            settle(world, find_endpoint(world, stage.endpoint), decision, at)
+    assert trained is not None
+    return TurnResult(trained, decision)
+
+
+def train(world: World, store: Store, stage: Train, at: Instant) -> Trained:
+    """Run a pipeline, recording it; an interrupted run of the same key goes on where it stopped.
+
+    Raises:
+        NotFound: the project has no such pipeline.
+        TreadleError: a step failed; the run is recorded as failed.
+    """
+    pipeline = find_pipeline(world, stage.pipeline)
+    run_id = derived_id(at, "run", stage.key)
+    with world.metadata.begin() as unit:
+        run = unit.runs.create_run(
+            at,
+            run_id=run_id,
+            name=f"{pipeline.name} {iso(at)}",
+            pipeline=pipeline.name,
+            pipeline_version=pipeline.version,
+            code_commit=code_commit(world.code_folder) if world.code_folder else None,
+            environment=world.environment,
+            params={name: str(value) for name, value in stage.params.items()},
+            tags={"reason": stage.reason[:8_000]},
+            key=stage.key,
+        )
+    operations = TrainingOperations(world, store, RunRecorder(run, world.metadata, world.blobs, world.clock), stage.register_as)
+    token = ACTIVE.set(operations)
+    try:
+        pipeline.function(**stage.params)
+    except BaseException as error:
+        _end(world, run, RunStatus.FAILED if isinstance(error, Exception) else RunStatus.KILLED, at)
+        raise
+    finally:
+        ACTIVE.reset(token)
+    _end(world, run, RunStatus.FINISHED, at)
+    rows = int(operations.registered[-1].tags.get("training_rows", 0)) if operations.registered else 0
+    return Trained(run, tuple(operations.registered), operations.fit_seconds, rows, tuple(operations.frames))
+
+
+def judge_version(
+    world: World, store: Store, endpoint: Endpoint, version: ModelVersion, at: Instant
+) -> GateDecision:
+    """Gather the evidence about a version and let the gates decide; a version already judged keeps its verdict."""
+    with world.metadata.read() as view:
+        champion = view.models.find_by_alias(endpoint.model_name, endpoint.alias)
+        judged = view.models.verdicts(version.model, version.version, limit=1)
+    if judged:
+        return GateDecision.from_json(judged[0].evidence)
+    evidence = _evidence(world, store, endpoint, version, champion, at)
+    return decide(world.project.gates_of(endpoint), evidence)
+
+
+def settle(world: World, endpoint: Endpoint, decision: GateDecision, at: Instant) -> None:
+    """Record the verdict and, when it is promoted, move the alias; both in one transaction, both once."""
+    model, version = endpoint.model_name, decision.challenger_version
+    key = f"gate:{model}/{version}"
+    failpoint("turn.before_verdict")
+    with world.metadata.begin() as unit:
+        unit.models.record_verdict(
+            model, version, decision.verdict, at, reasons=decision.reasons, evidence=decision.as_json(), key=key
+        )
+        if decision.verdict is Verdict.PROMOTED:
+            reason = f"gate: {decision.reasons[0]}" if decision.reasons else "gate passed"
+            unit.models.set_alias(model, endpoint.alias, version, at, reason=reason, key=key)
+    failpoint("turn.after_verdict")
+
+
+def load_model(world: World, version: ModelVersion) -> Model:
+    """Return a registered version's packaged model, its digest checked.
+
+    Raises:
+        NotFound: the version has no package.
+        Corrupt: the package's bytes are damaged.
+    """
+    if version.package is None:
+        raise NotFound(f"{version.ref} has no package", fix="register a version by a pipeline, or promote another one")
+    model = decode(world.blobs.get(version.package))
+    if not isinstance(model, Model):
+        raise TreadleError(f"the package of {version.ref} is not a model", where=f"blob {version.package}")
+    return model
+
+
+def load_report(world: World, version: ModelVersion) -> EvaluationReport | None:
+    """Return how a version was judged when it was registered, if that was kept."""
+    digest = version.tags.get("report")
+    report = decode(world.blobs.get(digest)) if digest else None
+    return report if isinstance(report, EvaluationReport) else None
+
+
+def find_pipeline(world: World, name: str) -> Pipeline[..., object]:
+    """Return the project's pipeline of that name.
+
+    Raises:
+        NotFound: there is none; the nearest names are offered.
+    """
+    known = {pipeline.name: pipeline for pipeline in world.project.pipelines}
+    if name not in known:
+        raise NotFound.among("pipeline", name, known, where=f"project {world.project.name!r}")
+    return known[name]
+
+
+def _evidence(
+    world: World,
+    store: Store,
+    endpoint: Endpoint,
+    version: ModelVersion,
+    champion: ModelVersion | None,
+    at: Instant,
+) -> Evidence:
+    check = _load_check(world, version)
+    if champion is None:
+        report = load_report(world, version)
+        return Evidence(
+            comparison=_alone(report), challenger_version=version.version, champion_version=None, load_check=check
+        )
+    border = max(_trained_until(version), _trained_until(champion))
+    spine = labelled_requests(store, endpoint, at, known_from=border)
+    frame = build_frame(store, endpoint, spine, at)
+    wanted = world.project.slices_of(endpoint)
+    slices = {name: frame.rows[name].cast(pl.String).fill_null("(none)").to_numpy() for name in wanted}
+    comparison = compare(
+        frame.y,
+        open_model(load_model(world, champion)).score(frame.rows),
+        open_model(load_model(world, version)).score(frame.rows),
+        slices,
+        groups=(frame.rows[AT] // DAY).to_numpy() if len(frame) else np.empty(0, np.int64),
+        window=Window(border, at),
+    )
+    return Evidence(
+        comparison=comparison,
+        challenger_version=version.version,
+        champion_version=champion.version,
+        load_check=check,
+        trained_until=border,
+    )
+
+
+def _alone(report: EvaluationReport | None) -> Comparison:
+    """Return the comparison of a version that has no champion to be compared with: its own report."""
+    if report is None:
+        return Comparison(n=0, positives=0)
+    return Comparison(
+        n=report.n,
+        positives=report.positives,
+        window=report.window,
+        clusters=report.clusters,
+        challenger=report.metrics(),
+        challenger_auc=report.auc,
+    )
+
+
+def _load_check(world: World, version: ModelVersion) -> LoadCheck:
+    if version.package is None:
+        return LoadCheck(ok=False, detail="the version has no package")
+    task = Task(target=VERIFY_MODEL, payload=world.blobs.get(version.package), name=f"verify {version.ref}")
+    try:
+        answer = decode(world.executor.submit(task).result())
+    except TreadleError as error:
+        return LoadCheck(ok=False, detail=error.what)
+    assert isinstance(answer, dict)
+    return LoadCheck(ok=bool(answer["ok"]), detail=str(answer["detail"]))
+
+
+def _trained_until(version: ModelVersion) -> Instant:
+    return int(version.tags.get("trained_until", version.created))
+
+
+def _registered(trained: Trained, endpoint: Endpoint) -> ModelVersion:
+    for version in trained.versions:
+        if version.model == endpoint.model_name:
+            return version
+    raise TreadleError(
+        f"the run registered no version of {endpoint.model_name!r}, which endpoint {endpoint.name!r} serves",
+        where=f"run {trained.run.run_id}",
+        fix=f"end the pipeline with tr.register({endpoint.model_name!r}, model, report)",
+    )
+
+
+def _end(world: World, run: Run, status: RunStatus, at: Instant) -> None:
+    with world.metadata.begin() as unit:
+        unit.runs.set_status(run.run_id, status, at, ended=world.clock.now())

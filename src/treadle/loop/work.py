@@ -1,0 +1,101 @@
+"""The worker's side of a step: bytes in, the user's function, bytes out. Runs in a worker process."""
+
+from __future__ import annotations
+
+import importlib
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeAlias
+
+import msgspec
+
+from treadle.define.steps import Step
+from treadle.records.digests import Json
+from treadle.records.errors import NotFound
+from treadle.records.frames import Frame
+from treadle.records.trained import Model
+from treadle.stages.pipelines.artifacts import decode, encode
+from treadle.stages.training.package import package_model
+
+RUN_STEP = "treadle.loop.work:run_step"
+VERIFY_MODEL = "treadle.loop.work:verify_model"
+
+
+class StepPayload(msgspec.Struct, frozen=True):
+    """What a worker needs to run a step: where the function is, and its arguments as artifacts."""
+
+    target: str
+    args: list[bytes]
+    kwargs: dict[str, bytes]
+
+
+class StepResult(msgspec.Struct, frozen=True):
+    """What a worker gives back: the value as an artifact, and how long the function itself took."""
+
+    value: bytes
+    notes: dict[str, float]
+
+
+Notes: TypeAlias = Mapping[str, Json]
+
+_encode = msgspec.msgpack.Encoder().encode
+
+
+def pack_step(target: str, args: Sequence[object], kwargs: Mapping[str, object]) -> bytes:
+    """Return the payload of a step's task; frames travel uncompressed, the way is short."""
+    return _encode(
+        StepPayload(
+            target,
+            [encode(value, compress=False) for value in args],
+            {name: encode(value, compress=False) for name, value in kwargs.items()},
+        )
+    )
+
+
+def unpack_result(result: bytes) -> tuple[object, Notes]:
+    """Return a step's value and notes from what the worker gave back."""
+    plain = msgspec.msgpack.decode(result, type=StepResult)
+    return decode(plain.value), dict(plain.notes)
+
+
+def run_step(payload: bytes) -> bytes:
+    """Run a step's function on its arguments; an estimator it returns is packaged behind the parity check."""
+    call = msgspec.msgpack.decode(payload, type=StepPayload)
+    function = load_function(call.target)
+    args = [decode(data) for data in call.args]
+    kwargs = {name: decode(data) for name, data in call.kwargs.items()}
+    started = time.perf_counter()
+    value = function(*args, **kwargs)
+    seconds = time.perf_counter() - started
+    frames = [v for v in (*args, *kwargs.values()) if isinstance(v, Frame)]
+    if frames and not isinstance(value, Model) and hasattr(value, "predict"):
+        value = package_model(value, frames[0].learned)
+    return _encode(StepResult(encode(value, compress=False), {"seconds": seconds}))
+
+
+def verify_model(payload: bytes) -> bytes:
+    """Load a packaged model in this process and check that it answers its golden requests as in training."""
+    from treadle.stages.training.package import open_model
+
+    model = decode(payload)
+    if not isinstance(model, Model):
+        return encode({"ok": False, "detail": "the artifact is not a model"})
+    return encode(open_model(model).check())
+
+
+def load_function(target: str) -> Callable[..., object]:
+    """Import the function behind `package.module:function`, without its step or pipeline wrapper.
+
+    Raises:
+        NotFound: there is no such module or function.
+    """
+    module_name, _, name = target.partition(":")
+    try:
+        found = getattr(importlib.import_module(module_name), name)
+    except (ImportError, AttributeError) as error:
+        raise NotFound(
+            f"the step {target!r} cannot be imported: {error}",
+            fix="define it at the top of a module of the project, and keep the project's folder importable",
+        ) from error
+    function: Callable[..., object] = found.function if isinstance(found, Step) else found
+    return function
