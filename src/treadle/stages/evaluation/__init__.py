@@ -1,1 +1,1 @@
-"""Reports, comparisons and the gate."""
+"""Reports on a model, comparisons of two, and how sure both are."""
