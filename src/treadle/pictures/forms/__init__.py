@@ -1,0 +1,1 @@
+"""The nine forms, a file each: `draw(chart, canvas, height)` draws, and returns the height used."""
