@@ -66,7 +66,7 @@ class TaskFailed(TreadleError):
         command: str | None = None,
         faults: Sequence[str] = (),
     ) -> None:
-        short = remote_type.removeprefix("builtins.")
+        short = remote_type.rpartition(".")[2]
         what = (
             f"the task {name!r} failed: {short}: {message}"
             if message
