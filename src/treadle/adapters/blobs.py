@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import obstore
 from obstore.store import LocalStore, MemoryStore
 
+from treadle.adapters.folders import fsync_folder
 from treadle.records.digests import Digest, digest_bytes
 from treadle.records.errors import Corrupt, InvalidInput, NotFound
 from treadle.records.failpoints import failpoint
@@ -141,14 +142,14 @@ class LocalBlobs(ObstoreBlobs):
         """Store the bytes under their digest; two fsyncs when they are new, one when they are there."""
         digest = super().put(data)
         # Also for bytes that were there: the one who put them may not have come to this point yet.
-        _fsync_folder((self._folder / _key(digest)).parent)
+        fsync_folder((self._folder / _key(digest)).parent)
         return digest
 
     def _publish(self, digest: Digest, data: bytes) -> None:
         target = self._folder / _key(digest)
         if not target.parent.exists():
             target.parent.mkdir(exist_ok=True)
-            _fsync_folder(self._folder)
+            fsync_folder(self._folder)
         staged = self._staging / f"{digest}-{secrets.token_hex(8)}"
         try:
             _write_durably(staged, data)
@@ -207,14 +208,6 @@ def _write_durably(path: Path, data: bytes) -> None:
             # In two parts at least, so that there is a moment at which half is written.
             written += os.write(descriptor, rest[written:half] if written < half else rest[written:])
             failpoint("blob.half_written")
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _fsync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)

@@ -10,6 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from treadle.adapters.folders import fsync_folder
 from treadle.adapters.log_segments import (
     frame,
     last_whole,
@@ -239,7 +240,7 @@ class FileLog(FileLogReader):
                     break
                 segment_path(self._folder, base).unlink()
                 failpoint("log.while_dropping")
-            _fsync_folder(self._folder)
+            fsync_folder(self._folder)
 
     def close(self) -> None:
         """Close the files and let the next writer in; does not sync."""
@@ -306,7 +307,7 @@ class FileLog(FileLogReader):
             end = last_whole(descriptor, base, base) if cut is None else cut
             os.ftruncate(descriptor, end - base)
             os.fsync(descriptor)
-            _fsync_folder(self._folder)
+            fsync_folder(self._folder)
         except BaseException:
             os.close(descriptor)
             raise
@@ -377,14 +378,6 @@ def _take_lock(folder: Path) -> int:
     os.ftruncate(lock, 0)
     os.pwrite(lock, str(os.getpid()).encode(), 0)
     return lock
-
-
-def _fsync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 if TYPE_CHECKING:
