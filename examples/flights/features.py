@@ -4,7 +4,7 @@ import treadle as tr
 
 from .tables import FIELDS, NEW_YORK, arrivals, departures, planes, weather
 
-origin = tr.Entity("origin", keys=["origin"])
+origin = tr.Entity("origin", keys=["origin"], must_exist=True)
 carrier_at_origin = tr.Entity("carrier_at_origin", keys=["carrier", "origin"])
 destination = tr.Entity("destination", keys=["dest"])
 carrier = tr.Entity("carrier", keys=["carrier"])

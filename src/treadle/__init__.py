@@ -8,6 +8,43 @@ that the interpreter reads. `tests/startup/test_public_names.py` holds the two t
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from treadle.define.endpoints import Endpoint as Endpoint
+    from treadle.define.entities import Entity as Entity
+    from treadle.define.feature_sets import FeatureSet as FeatureSet
+    from treadle.define.feature_sets import category as category
+    from treadle.define.feature_sets import number as number
+    from treadle.define.gates import better_than_champion as better_than_champion
+    from treadle.define.gates import loads_and_answers as loads_and_answers
+    from treadle.define.gates import no_worse_slice as no_worse_slice
+    from treadle.define.labels import Labels as Labels
+    from treadle.define.labels import Requests as Requests
+    from treadle.define.monitors import Monitor as Monitor
+    from treadle.define.monitors import auc as auc
+    from treadle.define.monitors import calibration as calibration
+    from treadle.define.monitors import score_drift as score_drift
+    from treadle.define.operations import evaluate as evaluate
+    from treadle.define.operations import register as register
+    from treadle.define.operations import split as split
+    from treadle.define.operations import training_set as training_set
+    from treadle.define.project import Project as Project
+    from treadle.define.row_features import row_feature as row_feature
+    from treadle.define.sources import Source as Source
+    from treadle.define.sources import table as table
+    from treadle.define.steps import pipeline as pipeline
+    from treadle.define.steps import step as step
+    from treadle.define.triggers import calibration_off as calibration_off
+    from treadle.define.triggers import every as every
+    from treadle.define.triggers import manual as manual
+    from treadle.define.triggers import metric as metric
+    from treadle.define.triggers import new_labels as new_labels
+    from treadle.define.triggers import on as on
+    from treadle.define.triggers import score_drift_alert as score_drift_alert
+    from treadle.define.views import FeatureView as FeatureView
+    from treadle.define.views import WindowView as WindowView
+    from treadle.define.views import column as column
+    from treadle.define.views import count as count
+    from treadle.define.views import mean as mean
+    from treadle.define.views import total as total
     from treadle.records.errors import Conflict as Conflict
     from treadle.records.errors import Corrupt as Corrupt
     from treadle.records.errors import Forbidden as Forbidden
@@ -15,8 +52,10 @@ if TYPE_CHECKING:
     from treadle.records.errors import NotFound as NotFound
     from treadle.records.errors import NotReady as NotReady
     from treadle.records.errors import TreadleError as TreadleError
+    from treadle.records.frames import Frame as Frame
     from treadle.records.instants import Duration as Duration
     from treadle.records.instants import Instant as Instant
+    from treadle.records.trained import Model as Model
 
 __version__ = "0.1.0"
 
@@ -25,12 +64,51 @@ _HOME = {
     "Conflict": "treadle.records.errors",
     "Corrupt": "treadle.records.errors",
     "Duration": "treadle.records.instants",
+    "Endpoint": "treadle.define.endpoints",
+    "Entity": "treadle.define.entities",
+    "FeatureSet": "treadle.define.feature_sets",
+    "FeatureView": "treadle.define.views",
     "Forbidden": "treadle.records.errors",
+    "Frame": "treadle.records.frames",
     "Instant": "treadle.records.instants",
     "InvalidInput": "treadle.records.errors",
+    "Labels": "treadle.define.labels",
+    "Model": "treadle.records.trained",
+    "Monitor": "treadle.define.monitors",
     "NotFound": "treadle.records.errors",
     "NotReady": "treadle.records.errors",
+    "Project": "treadle.define.project",
+    "Requests": "treadle.define.labels",
+    "Source": "treadle.define.sources",
     "TreadleError": "treadle.records.errors",
+    "WindowView": "treadle.define.views",
+    "auc": "treadle.define.monitors",
+    "better_than_champion": "treadle.define.gates",
+    "calibration": "treadle.define.monitors",
+    "calibration_off": "treadle.define.triggers",
+    "category": "treadle.define.feature_sets",
+    "column": "treadle.define.views",
+    "count": "treadle.define.views",
+    "evaluate": "treadle.define.operations",
+    "every": "treadle.define.triggers",
+    "loads_and_answers": "treadle.define.gates",
+    "manual": "treadle.define.triggers",
+    "mean": "treadle.define.views",
+    "metric": "treadle.define.triggers",
+    "new_labels": "treadle.define.triggers",
+    "no_worse_slice": "treadle.define.gates",
+    "number": "treadle.define.feature_sets",
+    "on": "treadle.define.triggers",
+    "pipeline": "treadle.define.steps",
+    "register": "treadle.define.operations",
+    "row_feature": "treadle.define.row_features",
+    "score_drift": "treadle.define.monitors",
+    "score_drift_alert": "treadle.define.triggers",
+    "split": "treadle.define.operations",
+    "step": "treadle.define.steps",
+    "table": "treadle.define.sources",
+    "total": "treadle.define.views",
+    "training_set": "treadle.define.operations",
 }
 
 __all__ = ["__version__", *_HOME]  # noqa: PLE0604 - the table is the one list; its keys are strings

@@ -5,15 +5,13 @@ Outside a run, steps are plain functions; what needs a home (`training_set`, `re
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Protocol
 
 from treadle.records.errors import NotReady
 
 if TYPE_CHECKING:
-    from treadle.define.endpoints import Endpoint
-    from treadle.define.steps import Step
     from treadle.records.evaluation import EvaluationReport
     from treadle.records.frames import Frame
     from treadle.records.instants import Duration, Instant
@@ -21,10 +19,34 @@ if TYPE_CHECKING:
     from treadle.records.trained import Model
 
 
+class RunnableStep(Protocol):
+    """What a runner needs to know of a step."""
+
+    @property
+    def name(self) -> str:
+        """The function's name."""
+        ...
+
+    @property
+    def target(self) -> str:
+        """`package.module:function`."""
+        ...
+
+    @property
+    def version(self) -> str:
+        """Digest of the function's source."""
+        ...
+
+    @property
+    def function(self) -> Callable[..., object]:
+        """The plain function."""
+        ...
+
+
 class Operations(Protocol):
     """What a running pipeline can ask for. Each call is recorded as a step, and answered from cache when it can be."""
 
-    def call(self, step: Step, args: tuple[object, ...], kwargs: Mapping[str, object]) -> object:
+    def call(self, step: RunnableStep, args: tuple[object, ...], kwargs: Mapping[str, object]) -> object:
         """Run a step where its executor says."""
         ...
 
@@ -63,5 +85,3 @@ def active(wanted: str) -> Operations:
         )
     return operations
 
-
-__all__ = ["ACTIVE", "Endpoint", "Operations", "active"]

@@ -9,7 +9,7 @@ from treadle.records.errors import TreadleError
 from treadle.records.models import ModelVersion
 from treadle.stages.features.plan import ServingPlan
 from treadle.stages.serving.predictor import Predictor
-from treadle.stages.training.package import open_model
+from treadle.stages.training.opened import open_model
 
 
 def load_predictor(world: World, endpoint: Endpoint, version: ModelVersion) -> Predictor:

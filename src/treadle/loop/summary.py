@@ -22,7 +22,7 @@ from treadle.stages.data.content import ordered_digest
 from treadle.stages.evaluation.probabilities import calibration
 from treadle.stages.evaluation.ranking import estimate
 from treadle.stages.serving.prediction_log import raw_features, table_name
-from treadle.stages.training.package import open_model
+from treadle.stages.training.opened import open_model
 
 Floats = npt.NDArray[np.float64]
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import polars as pl
 
+from treadle.define.context import RunnableStep
 from treadle.define.describe import definition_digest
 from treadle.define.endpoints import Endpoint
-from treadle.define.steps import Step
 from treadle.loop.work import RUN_STEP, Notes, pack_step, unpack_result
 from treadle.loop.world import World
 from treadle.ports.executor import Task
@@ -30,7 +30,7 @@ from treadle.stages.features.offline import OfflineFeatures
 from treadle.stages.pipelines.artifacts import encode, frame_digest
 from treadle.stages.pipelines.code import code_digest
 from treadle.stages.pipelines.recorder import RunRecorder, StepCall
-from treadle.stages.training.package import open_model
+from treadle.stages.training.opened import open_model
 
 FRAME_LAYOUT = "1"
 """Part of a training set's cache key; changes when the way frames are built does."""
@@ -127,7 +127,7 @@ class TrainingOperations:
         self.fit_seconds = 0.0
         self.frames: list[Digest] = []
 
-    def call(self, step: Step[..., object], args: tuple[object, ...], kwargs: Mapping[str, object]) -> object:
+    def call(self, step: RunnableStep, args: tuple[object, ...], kwargs: Mapping[str, object]) -> object:
         """Run a step in a worker, unless the same step on the same inputs has succeeded before."""
         bound = inspect.signature(step.function).bind(*args, **kwargs)
         bound.apply_defaults()

@@ -33,7 +33,7 @@ from treadle.stages.pipelines.artifacts import decode
 from treadle.stages.pipelines.code import code_commit
 from treadle.stages.pipelines.recorder import RunRecorder
 from treadle.stages.registry.gate import decide
-from treadle.stages.training.package import open_model
+from treadle.stages.training.opened import open_model
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,8 @@ from treadle.records.digests import Json
 from treadle.records.errors import NotFound
 from treadle.records.frames import Frame
 from treadle.records.trained import Model
-from treadle.stages.pipelines.artifacts import decode, encode
-from treadle.stages.training.package import package_model
+from treadle.stages.pipelines.artifacts import decode, encode, frame_digest
+from treadle.stages.training.opened import open_model
 
 RUN_STEP = "treadle.loop.work:run_step"
 VERIFY_MODEL = "treadle.loop.work:verify_model"
@@ -69,14 +69,27 @@ def run_step(payload: bytes) -> bytes:
     seconds = time.perf_counter() - started
     frames = [v for v in (*args, *kwargs.values()) if isinstance(v, Frame)]
     if frames and not isinstance(value, Model) and hasattr(value, "predict"):
-        value = package_model(value, frames[0].learned)
+        value = _packaged(value, frames[0].learned)
     return _encode(StepResult(encode(value, compress=False), {"seconds": seconds}))
+
+
+def _packaged(estimator: object, frame: Frame) -> Model:
+    """Export a fitted estimator with the frame it learned from, behind the parity check."""
+    from treadle.stages.training.package import make_package  # scikit-learn: only where something is fitted
+
+    package, data = make_package(
+        estimator,  # type: ignore[arg-type]  # make_package refuses what it cannot export
+        frame.X,
+        features=frame.features,
+        vocabularies=frame.vocabularies,
+        training_data=frame_digest(frame),
+        created_from="",  # the run is on the registered version; here it would make equal models differ
+    )
+    return Model(package, data)
 
 
 def verify_model(payload: bytes) -> bytes:
     """Load a packaged model in this process and check that it answers its golden requests as in training."""
-    from treadle.stages.training.package import open_model
-
     model = decode(payload)
     if not isinstance(model, Model):
         return encode({"ok": False, "detail": "the artifact is not a model"})
