@@ -1,0 +1,177 @@
+"""Row features: values computed from the request itself, from the prediction time and from other features.
+
+A row feature is a plain Python function of columns, traced once into an expression. Training runs the
+expression over whole frames, serving runs Python generated from it, with equal results
+(`treadle.stages.features.rows`).
+"""
+
+from __future__ import annotations
+
+import inspect
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import CodeType
+from typing import overload
+
+from treadle.define import expressions
+from treadle.define.columns import parameter, traced
+from treadle.define.expressions import Expression
+from treadle.define.names import name_fault
+from treadle.records.digests import Digest, Json
+from treadle.records.errors import InvalidInput, refuse
+
+
+@dataclass(frozen=True, slots=True)
+class RowFeature:
+    """A feature computed from one row.
+
+    Its type is known once the types of its inputs are: see `treadle.define.binding`.
+    """
+
+    name: str
+    inputs: tuple[str, ...]
+    """The request fields, features, and `at` (the prediction time) it reads."""
+    expression: Expression
+    description: str = ""
+    owner: str = ""
+    tags: tuple[str, ...] = ()
+    where: str = field(default="", compare=False)
+    """The file and line of its definition, for messages."""
+
+    @property
+    def digest(self) -> Digest:
+        """The content address of what it computes; name, words and place don't count."""
+        return expressions.digest(self.expression)
+
+    def as_json(self) -> dict[str, Json]:
+        """The feature as JSON, without the place of its definition: equal features are equal bytes."""
+        return {
+            "name": self.name,
+            "inputs": list(self.inputs),
+            "expression": expressions.as_json(self.expression),
+            "description": self.description,
+            "owner": self.owner,
+            "tags": list(self.tags),
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, object]) -> RowFeature:
+        """Build a feature from its JSON form.
+
+        Raises:
+            InvalidInput: a part is missing, of another type, or outside the closed set.
+        """
+        expression = expressions.from_json(value.get("expression"))
+        name, inputs, tags = value.get("name"), value.get("inputs"), value.get("tags", [])
+        description, owner = value.get("description", ""), value.get("owner", "")
+        faults = [fault for fault in [name_fault("row feature", name)] if fault]
+        if not _texts(inputs) or set(_tuple(inputs)) != set(expressions.fields(expression)):
+            faults.append("inputs are the names of the fields the expression reads")
+        if not isinstance(description, str) or not isinstance(owner, str) or not _texts(tags):
+            faults.append("description and owner are text, tags a list of text")
+        refuse("the row feature cannot be read", faults)
+        return cls(str(name), _tuple(inputs), expression, str(description), str(owner), _tuple(tags))
+
+
+@overload
+def row_feature(function: Callable[..., object], /) -> RowFeature: ...
+@overload
+def row_feature(
+    *, name: str | None = None, owner: str = "", tags: Sequence[str] = ()
+) -> Callable[[Callable[..., object]], RowFeature]: ...
+def row_feature(
+    function: Callable[..., object] | None = None,
+    /,
+    *,
+    name: str | None = None,
+    owner: str = "",
+    tags: Sequence[str] = (),
+) -> RowFeature | Callable[[Callable[..., object]], RowFeature]:
+    """Make a feature from a function of one row.
+
+    Parameters name request fields, `at` (the prediction time), or other features. The function is called
+    once, here.
+
+    Args:
+        function: what to trace; its docstring describes the feature.
+        name: the feature's name when it is not the function's.
+        owner: for people: who answers for it.
+        tags: for people: where to find it.
+
+    Raises:
+        InvalidInput: the function does what can't be traced; the message names line and form to write.
+    """
+    if function is None:
+        return lambda decorated: _trace(decorated, name, owner, tuple(tags))
+    return _trace(function, name, owner, tuple(tags))
+
+
+def _trace(
+    function: Callable[..., object], name: str | None, owner: str, tags: tuple[str, ...]
+) -> RowFeature:
+    code: CodeType | None = getattr(function, "__code__", None)
+    if code is None:
+        raise InvalidInput(f"{function!r} is not a Python function", fix="decorate a plain `def`")
+    called = name or function.__name__
+    where = f"{code.co_filename}:{code.co_firstlineno}, in {function.__name__}"
+    parameters = inspect.signature(function).parameters.values()
+    faults = [fault for fault in [name_fault("row feature", called)] if fault]
+    faults += [
+        f"parameter {p} is not a plain one: name the request fields and features the row feature reads"
+        for p in parameters
+        if p.kind is not p.POSITIONAL_OR_KEYWORD or p.default is not p.empty
+    ]
+    if not parameters:
+        faults.append("it has no parameters: name the request fields and features it reads")
+    refuse(f"the row feature {called!r} cannot be defined", faults, where=where)
+    inputs = tuple(p.name for p in parameters)
+    expression = _result(_called(function, inputs, where), called, where)
+    unused = [p for p in inputs if p not in expressions.fields(expression)]
+    faults = [f"parameter {p!r} is not used; remove it, so that a request need not carry it" for p in unused]
+    if called in inputs:
+        faults.append(f"it reads itself: rename the feature or the parameter {called!r}")
+    refuse(f"the row feature {called!r} cannot be defined", faults, where=where)
+    description = inspect.cleandoc(function.__doc__ or "")
+    return RowFeature(called, inputs, expression, description, owner, tags, where)
+
+
+def _called(function: Callable[..., object], inputs: Sequence[str], where: str) -> object:
+    try:
+        return function(*(parameter(name) for name in inputs))
+    except InvalidInput:
+        raise  # it names the line already
+    except Exception as error:
+        filename = function.__code__.co_filename
+        lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == filename]
+        method = "'method'" in str(error) or "'builtin_function_or_method'" in str(error)
+        raise InvalidInput(
+            f"the row feature failed while it was traced: {error}",
+            where=f"{filename}:{lines[-1]}, in {function.__name__}" if lines else where,
+            fix="call the method, with parentheses: x.dt.year()"
+            if method
+            else "use the operators and methods of columns only; parameters hold no values yet",
+        ) from error
+
+
+def _result(value: object, name: str, where: str) -> Expression:
+    expression = traced(value)
+    if expression is not None:
+        return expression
+    if hasattr(value, "unfinished"):
+        what, fix = str(value.unfinished), "finish it with .otherwise(value)"
+    elif isinstance(value, tuple | list):
+        what, fix = "several values", "return one; make a row feature for each (of tr.cyclic too)"
+    elif value is None:
+        what, fix = "nothing", "end the function with `return ...`"
+    else:
+        what, fix = f"a {type(value).__name__}", "return something computed from the parameters"
+    raise InvalidInput(f"the row feature {name!r} returns {what}", where=where, fix=fix)
+
+
+def _texts(value: object) -> bool:
+    return isinstance(value, list | tuple) and all(isinstance(item, str) for item in value)
+
+
+def _tuple(value: object) -> tuple[str, ...]:
+    return tuple(str(item) for item in value) if isinstance(value, list | tuple) else ()
