@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import lru_cache
 from statistics import NormalDist
 
 _NORMAL = NormalDist()
@@ -37,6 +38,7 @@ def student_above(t: float, df: float) -> float:
     return tail if t >= 0 else 1.0 - tail
 
 
+@lru_cache(maxsize=1_024)  # a gate asks for the same few, and each takes about a millisecond
 def student_quantile(p: float, df: float) -> float:
     """Return t with P(T <= t) = p for Student's t with df > 0 degrees of freedom; 0 < p < 1."""
     if p == 0.5:
@@ -54,6 +56,7 @@ def chi_squared_above(x: float, df: float) -> float:
     return 1.0 if x <= 0 else _upper_gamma(df / 2.0, x / 2.0)
 
 
+@lru_cache(maxsize=1_024)
 def chi_squared_quantile(p: float, df: float) -> float:
     """Return x with P(X <= x) = p for a chi-squared X with df > 0 degrees of freedom; 0 < p < 1.
 
@@ -69,6 +72,7 @@ def chi_squared_quantile(p: float, df: float) -> float:
     return _bisect(lambda x: chi_squared_above(x, df) > 1.0 - p, low, high)
 
 
+@lru_cache(maxsize=1_024)
 def kolmogorov_quantile(p: float) -> float:
     """Return c with P(K <= c) = p for the Kolmogorov distribution; 0 < p < 1.
 
