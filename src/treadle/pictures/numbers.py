@@ -43,7 +43,8 @@ def number(value: float | None, digits: int = 4) -> str:
     if value == int(value):
         return f"{sign}{int(size):,}"
     if size < 1e-4:
-        return f"{sign}{size:.{digits - 1}e}"
+        mantissa, power = f"{size:.{digits - 1}e}".split("e")
+        return f"{sign}{mantissa.rstrip('0').rstrip('.')}e{power}"
     return sign + _significant(size, digits)
 
 

@@ -51,7 +51,7 @@ def _rows(chart: Chart, canvas: Canvas) -> float:
     thick, gap = (13, 9) if many > 1 else (16, 7)
     left = label_room(canvas, list(places))
     # On a phone names that do not fit beside the bars stand above them.
-    above = 15 if canvas.narrow and any(text_width(name) > left - 10 for name in places) else 0
+    above = 17 if canvas.narrow and any(text_width(name) > left - 10 for name in places) else 0
     left = 8 if above else left
     row = thick * many + gap + above
     top = heading(chart, canvas, styles)
