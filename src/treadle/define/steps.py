@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import functools
 import inspect
 import textwrap
 from collections.abc import Callable
@@ -70,7 +69,7 @@ def step(function: Callable[P, R]) -> Step[P, R]:
     """
     _check("step", function)
     wrapped: Step[P, R] = Step(function, function.__name__, _target(function), source_digest(function))
-    functools.update_wrapper(wrapped, function)
+    object.__setattr__(wrapped, "__doc__", function.__doc__)  # help() shows the function's own words
     return wrapped
 
 
@@ -85,7 +84,7 @@ def pipeline(function: Callable[P, R]) -> Pipeline[P, R]:
     made: Pipeline[P, R] = Pipeline(
         function, function.__name__, _target(function), source_digest(function), parameters
     )
-    functools.update_wrapper(made, function)
+    object.__setattr__(made, "__doc__", function.__doc__)
     return made
 
 

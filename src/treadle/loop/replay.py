@@ -218,8 +218,8 @@ class Replay:
                 self.world.predictions.sync()
             failpoint("replay.after_log")
             self._clock.advance_to(end)
-            for firing, result in self._controller.tick(end):
-                self._report(result, firing)
+            for turned in self._controller.tick(end):
+                self._report(turned.result, turned.reason)
             failpoint("replay.before_checkpoint")
             finished = DayDone(end, position)
             self._save(finished)

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import polars as pl
 
 from treadle.define.endpoints import Endpoint
+from treadle.loop.observations import served_between, with_labels
 from treadle.loop.policies import SidePolicies
 from treadle.loop.training import Store
 from treadle.loop.turn import load_model
@@ -27,33 +28,6 @@ from treadle.stages.training.opened import open_model
 Floats = npt.NDArray[np.float64]
 
 
-def served_rows(world: World, endpoint: Endpoint, first: Instant, after: Instant) -> pl.DataFrame:
-    """Return the logged predictions with first <= T < after, ordered by T and id."""
-    name = table_name(endpoint.name)
-    if not world.tables.exists(name):
-        return pl.DataFrame()
-    bounds = [pl.lit(at, pl.Int64).cast(pl.Datetime("us", "UTC")) for at in (first, after)]
-    return (
-        world.tables.read(name)
-        .filter((pl.col("at") >= bounds[0]) & (pl.col("at") < bounds[1]))
-        .collect()
-        .sort("at", "prediction_id")
-    )
-
-
-def with_labels(store: Store, endpoint: Endpoint, rows: pl.DataFrame, known_by: Instant) -> pl.DataFrame:
-    """Return prediction rows with `__label` (0.0, 1.0, or null while unknown) and `__known_at`."""
-    labels = endpoint.labels
-    known = (
-        store.rows[labels.source.name]
-        .filter((pl.col("__known_at") <= known_by) & pl.col(labels.value).is_not_null())
-        .sort("__known_at", "__row")
-        .unique(labels.key, keep="last", maintain_order=True)
-        .select(*labels.key, "__known_at", pl.col(labels.value).cast(pl.Float64).alias("__label"))
-    )
-    return rows.join(known, on=list(labels.key), how="left", maintain_order="left")
-
-
 def month_row(
     world: World,
     store: Store,
@@ -65,7 +39,7 @@ def month_row(
 ) -> MonthRow:
     """Measure one served month: the loop's answers as they were given, the other policies on the same features."""
     first, after = policies.month_bounds(month)
-    rows = with_labels(store, endpoint, served_rows(world, endpoint, first, after), known_by)
+    rows = with_labels(store, endpoint, served_between(world, endpoint, first, after), known_by)
     judged = rows.filter(pl.col("__label").is_not_null())
     y = judged["__label"].to_numpy()
     features = raw_features(judged, endpoint.features)

@@ -144,6 +144,8 @@ def train(world: World, store: Store, stage: Train, at: Instant) -> Trained:
             tags={"reason": stage.reason[:8_000]},
             key=stage.key,
         )
+        if not stage.register_as:
+            unit.journal.append("turn.started", pipeline.name, at, {"run": run_id}, key=stage.key)
     operations = TrainingOperations(world, store, RunRecorder(run, world.metadata, world.blobs, world.clock), stage.register_as)
     token = ACTIVE.set(operations)
     try:
@@ -206,6 +208,13 @@ def load_report(world: World, version: ModelVersion) -> EvaluationReport | None:
     digest = version.tags.get("report")
     report = decode(world.blobs.get(digest)) if digest else None
     return report if isinstance(report, EvaluationReport) else None
+
+
+def load_reference(world: World, version: ModelVersion) -> Json:
+    """Return the score distribution a version had when it was judged, as JSON; None if it was not kept."""
+    digest = version.tags.get("reference")
+    kept: Json = decode(world.blobs.get(digest)) if digest else None  # type: ignore[assignment]  # a JSON artifact
+    return kept
 
 
 def find_pipeline(world: World, name: str) -> Pipeline[..., object]:

@@ -78,7 +78,7 @@ def _packaged(estimator: object, frame: Frame) -> Model:
     from treadle.stages.training.package import make_package  # scikit-learn: only where something is fitted
 
     package, data = make_package(
-        estimator,  # type: ignore[arg-type]  # make_package refuses what it cannot export
+        estimator,
         frame.X,
         features=frame.features,
         vocabularies=frame.vocabularies,

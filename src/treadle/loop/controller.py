@@ -1,0 +1,216 @@
+"""The controller: at every tick it brings the tables up to date, reads the monitors, asks the triggers, and turns the wheel.
+
+Decisions are recorded before they are acted on. A tick's readings, its trigger evaluations and the jobs they cause commit in
+one transaction under the tick's key; the jobs are then performed, and every effect of theirs carries a key. So a tick that
+was cut off is repeated whole, decides what it had decided, and changes nothing twice. Live and replay use the same code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from treadle.define.endpoints import Endpoint
+from treadle.define.monitors import Monitor
+from treadle.loop.readings import read_monitor
+from treadle.loop.stopwatch import Stopwatch
+from treadle.loop.training import Store
+from treadle.loop.triggers import decide
+from treadle.loop.turn import Train, TurnResult, find_pipeline, perform, plan_turn
+from treadle.loop.world import World
+from treadle.ports.metadata import Unit, View
+from treadle.records.decisions import Firing, PipelineHistory, TriggerDecision
+from treadle.records.digests import Json
+from treadle.records.errors import InvalidInput
+from treadle.records.failpoints import failpoint
+from treadle.records.instants import DAY, HOUR, Instant
+from treadle.records.jobs import JobState
+from treadle.records.readings import MonitorReading
+from treadle.stages.serving.prediction_log import PredictionFlusher
+
+TURN = "loop.turn"
+LEASE = HOUR
+KEPT_READINGS = 60 * DAY
+"""How far back readings are given to the triggers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Turned:
+    """A turn that a tick performed, and why."""
+
+    reason: str
+    result: TurnResult
+
+
+class Controller:
+    """Watches a project's endpoints and turns the wheel.
+
+    Args:
+        world: the project and its ports.
+        store: the stored rows; replaced by `use` when new data has been stored.
+        watch: where the time goes.
+    """
+
+    def __init__(self, world: World, store: Store, watch: Stopwatch) -> None:
+        self._world = world
+        self._store = store
+        self._watch = watch
+        self._flusher = PredictionFlusher(world.project.endpoints, world.predictions, world.tables)
+
+    def use(self, store: Store) -> None:
+        """Go on with newly stored rows."""
+        self._store = store
+
+    def tick(self, at: Instant) -> list[Turned]:
+        """Do everything that is due at an instant; returns the turns that were performed.
+
+        A tick of the same instant, begun before and cut off, is finished.
+        """
+        with self._watch.measure("prediction log"):
+            self._flusher.flush()
+        with self._watch.measure("monitoring"):
+            self._observe(at)
+        return self._drain(at)
+
+    def pipeline_for(self, endpoint: Endpoint) -> str:
+        """Return the pipeline that trains an endpoint's model: the triggers' one, or the project's only one.
+
+        Raises:
+            InvalidInput: there is none, or it cannot be told which.
+        """
+        named = {trigger.pipeline for trigger in self._world.project.triggers}
+        known = named or {pipeline.name for pipeline in self._world.project.pipelines}
+        if len(known) != 1:
+            raise InvalidInput(
+                f"it cannot be told which pipeline trains endpoint {endpoint.name!r}: there are {len(known)}",
+                fix="name one pipeline in the project's triggers",
+            )
+        return known.pop()
+
+    def _observe(self, at: Instant) -> None:
+        """Read the monitors that are due, ask the triggers, and queue what they want, all in one transaction."""
+        key = f"tick:{at}"
+        with self._world.metadata.read() as view:
+            if view.journal.latest("loop.ticked", subject=key) is not None:
+                return
+            due = [monitor for monitor in self._world.project.monitors if self._is_due(view, monitor, at)]
+            earlier = self._recent_readings(view, at)
+        readings = [reading for monitor in due for reading in self._read(monitor, at, earlier)]
+        if not readings and not self._world.project.triggers:
+            return
+        with self._world.metadata.begin() as unit:
+            self._record_readings(unit, readings, earlier, at)
+            decision = decide(
+                self._world.project.triggers, [*earlier, *readings], self._histories(unit, at), at
+            )
+            self._record_decision(unit, decision, bool(due), at)
+            unit.journal.append("loop.ticked", key, at, {"readings": len(readings)}, key=key)
+        failpoint("controller.after_decision")
+
+    def _is_due(self, view: View, monitor: Monitor, at: Instant) -> bool:
+        last = view.journal.latest("monitor.read", subject=monitor.name)
+        return last is None or last.at // monitor.every != at // monitor.every
+
+    def _recent_readings(self, view: View, at: Instant) -> list[MonitorReading]:
+        with_json: list[Json] = []
+        for monitor in self._world.project.monitors:
+            after = 0
+            while True:
+                events = view.journal.read(after, kinds=["monitor.read"], subject=monitor.name, limit=1_000)
+                with_json += [event.data for event in events if event.at > at - KEPT_READINGS]
+                if len(events) < 1_000:
+                    break
+                after = events[-1].cursor
+        return [MonitorReading.from_json(data) for data in with_json]
+
+    def _read(self, monitor: Monitor, at: Instant, earlier: Sequence[MonitorReading]) -> list[MonitorReading]:
+        endpoint = next(e for e in self._world.project.endpoints if e.name == monitor.endpoint)
+        with self._world.metadata.read() as view:
+            champion = view.models.find_by_alias(endpoint.model_name, endpoint.alias, at=at)
+        if champion is None:
+            return []
+        return read_monitor(self._world, self._store, endpoint, monitor, champion, at, earlier)
+
+    def _record_readings(
+        self, unit: Unit, readings: Sequence[MonitorReading], earlier: Sequence[MonitorReading], at: Instant
+    ) -> None:
+        for reading in readings:
+            key = f"{reading.name}:{reading.kind}:{at}"
+            unit.journal.append("monitor.read", reading.name, at, reading.as_json(), key=key)
+            if reading.state == "alert" and not _alerting(earlier, reading):
+                unit.journal.append(
+                    "alert.raised",
+                    reading.name,
+                    at,
+                    {"monitor": reading.name, "kind": reading.kind, "message": reading.sentence},
+                    key=key,
+                )
+
+    def _record_decision(self, unit: Unit, decision: TriggerDecision, worth_keeping: bool, at: Instant) -> None:
+        if worth_keeping:
+            for evaluation in decision.evaluations:
+                unit.journal.append(
+                    "trigger.evaluated", evaluation.trigger, at, evaluation.as_json(), key=f"{evaluation.trigger}:{at}"
+                )
+        for firing in decision.firings:
+            unit.journal.append("trigger.fired", firing.pipeline, at, firing.as_json(), key=firing.id)
+            unit.jobs.enqueue(TURN, firing.as_json(), at, key=firing.id)
+
+    def _histories(self, unit: Unit, at: Instant) -> dict[str, PipelineHistory]:
+        histories = {}
+        for trigger in self._world.project.triggers:
+            started = unit.journal.latest("turn.started", subject=trigger.pipeline)
+            last = None if started is None else started.at
+            endpoint = self._world.project.endpoints[0]
+            moves = unit.models.alias_history(endpoint.model_name, endpoint.alias)
+            verdicts = unit.models.verdicts(endpoint.model_name, limit=10) if moves else ()
+            histories[trigger.pipeline] = PipelineHistory(
+                pipeline=trigger.pipeline,
+                last_started=last,
+                last_promoted=moves[0].at if moves else None,
+                new_labels=self._labels_since(endpoint, last, at),
+                verdicts=tuple(record.verdict for record in reversed(verdicts)),
+            )
+        return histories
+
+    def _labels_since(self, endpoint: Endpoint, since: Instant | None, at: Instant) -> int:
+        known = self._store.rows[endpoint.labels.source.name]["__known_at"]
+        return int(((known <= at) & (known > (since or 0))).sum())
+
+    def _drain(self, at: Instant) -> list[Turned]:
+        """Perform every queued turn. The caller is the home's only controller, so a lease left by a dead one is void."""
+        turned: list[Turned] = []
+        while True:
+            tick = self._world.metadata.tick() + LEASE + 1
+            with self._world.metadata.begin() as unit:
+                job = unit.jobs.claim("controller", LEASE, at, tick, kinds=[TURN])
+            if job is None:
+                return turned
+            firing = Firing.from_json(job.payload)
+            try:
+                result = self._turn(firing)
+            except Exception as error:
+                with self._world.metadata.begin() as unit:
+                    unit.jobs.finish(job.job_id, job.epoch, at, state=JobState.FAILED, error=str(error))
+                raise
+            with self._world.metadata.begin() as unit:
+                unit.jobs.finish(job.job_id, job.epoch, at)
+            turned.append(Turned("; ".join(firing.reasons), result))
+
+    def _turn(self, firing: Firing) -> TurnResult:
+        pipeline = find_pipeline(self._world, firing.pipeline)
+        params: dict[str, Json] = {"until": firing.at} if "until" in pipeline.parameters else {}
+        train = Train(pipeline.name, params, key=firing.id, reason="; ".join(firing.reasons))
+        plan = plan_turn(train, [endpoint.name for endpoint in self._world.project.endpoints])
+        with self._watch.measure("training and gates"):
+            return perform(self._world, self._store, plan, firing.at)
+
+
+def _alerting(earlier: Sequence[MonitorReading], reading: MonitorReading) -> bool:
+    """Whether the newest earlier reading of the same kind and version was an alert already."""
+    same = [
+        r
+        for r in earlier
+        if r.name == reading.name and r.kind == reading.kind and r.model_version == reading.model_version
+    ]
+    return bool(same) and same[-1].state == "alert"

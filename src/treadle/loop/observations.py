@@ -1,0 +1,58 @@
+"""What was served and what became of it: logged predictions, and the labels that have come in for them."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from treadle.define.endpoints import Endpoint
+from treadle.loop.training import Store
+from treadle.loop.world import World
+from treadle.records.frames import LABEL
+from treadle.records.instants import Instant
+from treadle.records.rows import KNOWN_AT, ROW
+from treadle.stages.serving.prediction_log import table_name
+
+EMPTY = {"prediction_id": pl.String(), "at": pl.Datetime("us", "UTC"), "version": pl.Int64(), "score": pl.Float64()}
+
+
+def served_between(
+    world: World, endpoint: Endpoint, first: Instant, after: Instant, columns: list[str] | None = None
+) -> pl.DataFrame:
+    """Return the logged predictions with first <= T < after, ordered by T and id.
+
+    Args:
+        world: where the prediction table is.
+        endpoint: whose predictions.
+        first, after: the span of T.
+        columns: which columns to read; None reads all.
+    """
+    name = table_name(endpoint.name)
+    if not world.tables.exists(name):
+        return pl.DataFrame(schema=EMPTY)
+    since, until = (pl.lit(at, pl.Int64).cast(pl.Datetime("us", "UTC")) for at in (first, after))
+    rows = world.tables.read(name).filter((pl.col("at") >= since) & (pl.col("at") < until))
+    if columns is not None:
+        rows = rows.select(columns)
+    return rows.collect().sort("at", "prediction_id")
+
+
+def labels_known(store: Store, endpoint: Endpoint, by: Instant) -> pl.DataFrame:
+    """Return an endpoint's labels as known by an instant: the label's key and `__label` as 0.0/1.0, one row a key.
+
+    Of several labels for one request the last that became known counts.
+    """
+    labels = endpoint.labels
+    return (
+        store.rows[labels.source.name]
+        .filter((pl.col(KNOWN_AT) <= by) & pl.col(labels.value).is_not_null())
+        .sort(KNOWN_AT, ROW)
+        .unique(labels.key, keep="last", maintain_order=True)
+        .select(*labels.key, pl.col(labels.value).cast(pl.Float64).alias(LABEL))
+    )
+
+
+def with_labels(store: Store, endpoint: Endpoint, rows: pl.DataFrame, known_by: Instant) -> pl.DataFrame:
+    """Return prediction rows with `__label`, null where the label is not known by the instant."""
+    return rows.join(
+        labels_known(store, endpoint, known_by), on=list(endpoint.labels.key), how="left", maintain_order="left"
+    )
