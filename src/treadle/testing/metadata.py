@@ -232,6 +232,25 @@ class MetadataContract:
         with metadata.read() as view:
             assert view.journal.end() == 0
 
+    def test_number_or_text_that_does_not_fit_is_bad_input(self, metadata: Metadata) -> None:
+        def alone(call: Callable[[Unit], object]) -> None:
+            with metadata.begin() as unit:
+                call(unit)
+
+        with metadata.begin() as unit:
+            set_scene(unit)
+            end = unit.journal.end()
+        for call in (
+            lambda unit: unit.runs.log_batch("run", AT, metrics=[Metric("m", 1.0, 2**70)]),
+            lambda unit: unit.runs.log_batch("run", AT, tags={"t": "half \ud800 of a pair"}),
+            lambda unit: unit.datasets.register("d", 2**70, schema_hash="", content_hash="", rows=1),
+            lambda unit: unit.models.get_version("model", 2**70),
+        ):
+            with pytest.raises(InvalidInput):
+                alone(call)
+        with metadata.read() as view:
+            assert view.journal.end() == end
+
     def test_unit_reads_its_own_writes(self, metadata: Metadata) -> None:
         with metadata.begin() as unit:
             run = unit.runs.create_run(AT, name="mine")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import sqlite3
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,8 +11,10 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from tests.adapters.sql.workers import Workers
 from treadle.adapters.sql import open_metadata
 from treadle.adapters.sql.schema import metadata as tables
+from treadle.adapters.sql.sqlite import choose_driver
 from treadle.ports.metadata import Metadata
 
 
@@ -22,8 +23,8 @@ def empty_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A migrated, closed database file to copy: a copy costs a hundredth of the migrations."""
     path = tmp_path_factory.mktemp("template") / "metadata.db"
     open_metadata(f"sqlite:///{path}").close()
-    with sqlite3.connect(path) as connection:
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    connection = choose_driver().connect(path)
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     connection.close()
     return path
 
@@ -79,3 +80,11 @@ def store(url: str) -> Iterator[Metadata]:
     opened = open_metadata(url)
     yield opened
     opened.close()
+
+
+@pytest.fixture(scope="session")
+def workers() -> Iterator[Workers]:
+    """Other processes that use a store."""
+    started = Workers()
+    yield started
+    started.close()

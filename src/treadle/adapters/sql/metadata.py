@@ -25,6 +25,7 @@ from treadle.adapters.sql.runs import SqlRuns, SqlRunsView
 from treadle.adapters.sql.session import ReadSession, Session
 from treadle.records.errors import Conflict, Corrupt, InvalidInput, NotReady, TreadleError
 from treadle.records.events import LIVE
+from treadle.records.failpoints import failpoint
 from treadle.records.instants import SECOND, Duration
 
 WAIT: Duration = 30 * SECOND
@@ -78,22 +79,25 @@ class SqlMetadata:
     def begin(self, world: str = LIVE) -> Iterator[SqlUnit]:
         """Open a unit of work."""
         self._check_process()
-        with self._my_turn(), self._translated(), self._writing.begin() as connection:
-            session = Session(connection, world)
-            yield SqlUnit(
-                runs=SqlRuns(session),
-                models=SqlModels(session),
-                datasets=SqlDatasets(session),
-                definitions=SqlDefinitions(session),
-                journal=SqlJournal(session),
-                jobs=SqlJobs(session),
-                checkpoints=SqlCheckpoints(session),
-            )
-            if session.broken is not None:
-                raise Conflict(
-                    "the unit of work was rolled back: one of its statements had failed",
-                    fix=str(session.broken),
-                ) from session.broken
+        with self._my_turn(), self._translated():
+            with self._writing.begin() as connection:
+                session = Session(connection, world)
+                yield SqlUnit(
+                    runs=SqlRuns(session),
+                    models=SqlModels(session),
+                    datasets=SqlDatasets(session),
+                    definitions=SqlDefinitions(session),
+                    journal=SqlJournal(session),
+                    jobs=SqlJobs(session),
+                    checkpoints=SqlCheckpoints(session),
+                )
+                if session.broken is not None:
+                    raise Conflict(
+                        "the unit of work was rolled back: one of its statements had failed",
+                        fix=str(session.broken),
+                    ) from session.broken
+                failpoint("metadata.before_commit")
+            failpoint("metadata.after_commit")
 
     @contextmanager
     def read(self) -> Iterator[SqlView]:

@@ -18,6 +18,7 @@ from treadle.adapters.sql import schema
 from treadle.records.digests import Json, canonical
 from treadle.records.errors import Conflict, InvalidInput
 from treadle.records.events import check_kind
+from treadle.records.failpoints import failpoint
 from treadle.records.instants import Instant
 
 Query: TypeAlias = "sa.Select[*tuple[Any, ...]]"
@@ -33,6 +34,9 @@ _SEEN = sa.select(schema.events.c.subject, schema.events.c.cursor).where(
     schema.events.c.key == sa.bindparam("key"),
 )
 _EVENT = sa.insert(schema.events)
+
+UNSTORABLE = (OverflowError, UnicodeError, sa.exc.DataError)
+"""What drivers raise for a value that the database has no place for."""
 
 
 def dump(value: object, what: str = "the value") -> str:
@@ -59,12 +63,17 @@ class ReadSession:
 
     def __init__(self, connection: sa.Connection) -> None:
         self._connection = connection
+        self.broken: Exception | None = None
 
     def rows(self, select: Query, given: Values | None = None) -> Sequence[Row]:
         """Return all rows."""
         if not isinstance(select, sa.Select):
             raise TypeError("a session reads with SELECT only; writing needs a Change")
-        return self._connection.execute(select, given or {}).all()
+        try:
+            return self._connection.execute(select, given or {}).all()
+        except UNSTORABLE as cause:
+            self.broken = cause
+            raise unstorable(cause) from cause
 
     def row(self, select: Query, given: Values | None = None) -> Row | None:
         """Return the first row, or None."""
@@ -100,7 +109,6 @@ class Session(ReadSession):
         super().__init__(connection)
         self.world = world
         self.dialect = connection.dialect.name
-        self.broken: Exception | None = None
 
     def seen(self, kind: str, key: str | None) -> str | None:
         """Return the subject of the event that this kind and key were used for in this world, or None."""
@@ -128,6 +136,7 @@ class Session(ReadSession):
             "world": self.world,
         }
         written = self._write(_EVENT, row).inserted_primary_key
+        failpoint("metadata.after_event")
         return Change(self, int(written[0]) if written else 0)
 
     def keep_position(self, of: Literal["lease", "consumer", "checkpoint"]) -> Change:
@@ -144,26 +153,24 @@ class Session(ReadSession):
             for row in (rows,) if isinstance(rows, Mapping) else rows:
                 for value in row.values():
                     if isinstance(value, str) and "\0" in value:
-                        raise InvalidInput(
-                            "text with a NUL character can't be stored", fix="remove the NUL character"
-                        )
+                        raise UnicodeError("text with a NUL character")
             return self._connection.execute(statement, rows or None)
-        except (InvalidInput, OverflowError, UnicodeError, sa.exc.SQLAlchemyError) as cause:
+        except UNSTORABLE as cause:
             self.broken = cause
-            raise refusal(cause) from cause
+            raise unstorable(cause) from cause
+        except sa.exc.IntegrityError as cause:
+            self.broken = cause
+            raise Conflict(f"the database refused a row that contradicts others: {cause.orig}") from cause
+        except Exception as cause:
+            self.broken = cause
+            raise
 
 
-def refusal(cause: Exception) -> Exception:
-    """Return what a database's refusal means to the caller."""
-    if isinstance(cause, InvalidInput):
-        return cause
-    if isinstance(cause, OverflowError | UnicodeError | sa.exc.DataError):
-        return InvalidInput(
-            f"the database can't store a value: {cause}", fix="numbers must fit 64 bits, text UTF-8"
-        )
-    if isinstance(cause, sa.exc.IntegrityError):
-        return Conflict(f"the database refused a row that contradicts others: {cause.orig}")
-    return cause
+def unstorable(cause: Exception) -> InvalidInput:
+    """Return what it means that a value does not fit the database."""
+    return InvalidInput(
+        f"the database can't store a value: {cause}", fix="numbers must fit 64 bits, text UTF-8"
+    )
 
 
 def upsert(table: sa.Table, dialect: str) -> Upsert:

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from treadle.adapters.sql.schema import REVISION
 from treadle.records.errors import NotReady
+from treadle.records.failpoints import failpoint
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -49,6 +50,7 @@ def migrate(engine: sa.Engine, where: str) -> None:
             ) from cause
         settings.attributes["connection"] = connection
         command.upgrade(settings, "head")
+        failpoint("metadata.before_migrated")
 
 
 def config() -> Config:
