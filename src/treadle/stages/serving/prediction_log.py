@@ -30,9 +30,10 @@ def table_name(endpoint: str) -> str:
 
 
 def to_frame(predictions: Sequence[Prediction], features: FeatureSet) -> pl.DataFrame:
-    """Return predictions of one endpoint as columns: id, at, model, version, score, request fields, raw features.
+    """Return predictions of one endpoint as columns.
 
-    A feature that is a request field under its own name is not repeated.
+    They are id, at, model, version, score, the request fields and the raw features; a feature that is a
+    request field under its own name is not repeated.
     """
     head = pl.DataFrame(
         {
@@ -57,7 +58,11 @@ def to_frame(predictions: Sequence[Prediction], features: FeatureSet) -> pl.Data
     ).drop([name for name in features.names if name in features.request])
     instants = [pl.col(name).cast(pl.Datetime("us", "UTC")) for name in times]
     return pl.concat(
-        [head.with_columns(pl.col("at").cast(pl.Datetime("us", "UTC"))), fields.with_columns(instants), vectors],
+        [
+            head.with_columns(pl.col("at").cast(pl.Datetime("us", "UTC"))),
+            fields.with_columns(instants),
+            vectors,
+        ],
         how="horizontal",
     )
 
@@ -65,15 +70,16 @@ def to_frame(predictions: Sequence[Prediction], features: FeatureSet) -> pl.Data
 def raw_features(rows: pl.DataFrame, features: FeatureSet) -> pl.DataFrame:
     """Return the raw feature columns of prediction rows, in the model's order."""
     return rows.select(
-        pl.col(n).cast(pl.String) if n in features.categories else pl.col(n).cast(pl.Float64) for n in features.names
+        pl.col(n).cast(pl.String) if n in features.categories else pl.col(n).cast(pl.Float64)
+        for n in features.names
     )
 
 
 class PredictionFlusher:
     """Moves predictions from the log to their tables, once each.
 
-    A table commit carries the log position it reaches, so after a crash the same records are offered again and taken only
-    where they are missing.
+    A table commit carries the log position it reaches, so after a crash the same records are offered again
+    and taken only where they are missing.
     """
 
     def __init__(self, endpoints: Sequence[Endpoint], log: AppendLog, tables: Tables) -> None:

@@ -1,4 +1,4 @@
-"""The predictor: one model version bound to the features it needs; immutable, so that a swap is one assignment."""
+"""The predictor: one model version bound to its features; immutable, so that a swap is one assignment."""
 
 from __future__ import annotations
 
@@ -41,7 +41,9 @@ class Predictor:
         self._vector = vector
         self._score = score
         self._codes: tuple[dict[str, float] | None, ...] = tuple(
-            {value: float(code) for code, value in enumerate(vocabularies[name])} if name in vocabularies else None
+            {value: float(code) for code, value in enumerate(vocabularies[name])}
+            if name in vocabularies
+            else None
             for name in self.names
         )
 
@@ -61,10 +63,8 @@ class Predictor:
         )
 
     def encode(self, features: Sequence[Value]) -> list[float]:
-        """Return raw features as the model's floats: categories as codes, NaN for missing and unknown values."""
+        """Return raw features as the model's floats: codes for categories, NaN for missing and unknown."""
         return [
-            NAN
-            if value is None
-            else (codes.get(value, NAN) if codes is not None else value)  # type: ignore[misc, arg-type]
+            NAN if value is None else (codes.get(value, NAN) if codes is not None else value)  # type: ignore[misc, arg-type]
             for value, codes in zip(features, self._codes, strict=True)
         ]

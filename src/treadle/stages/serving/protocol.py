@@ -1,13 +1,13 @@
-"""The Open Inference Protocol v2 in JSON: from a request body to rows of fields, from scores to a response body.
+"""The Open Inference Protocol v2 in JSON: from a request body to rows of fields, from scores to a response.
 
-Every request field is one input tensor of shape [n] (or [n, 1]), named after the field. Text and times are BYTES; times may
-also be INT64 microseconds since 1970 UTC. `null` means that there is no value. Spec: kserve/open-inference-protocol, REST.
+Every request field is one input tensor of shape [n] (or [n, 1]), named after the field. Text and times are
+BYTES; times may also be INT64 microseconds since 1970 UTC. `null` means that there is no value.
+Spec: kserve/open-inference-protocol, REST.
 """
 
 from __future__ import annotations
 
 import difflib
-import math
 from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
@@ -18,6 +18,10 @@ from treadle.records.predictions import Value
 
 MAX_ROWS = 10_000
 """Rows that one request may ask about."""
+MAX_FAULTS = 20
+"""So many faults are named; of a request with more, the rest is counted."""
+
+_EXAMPLE = '{"inputs": [{"name": "…", "shape": [1], "datatype": "BYTES", "data": ["…"]}]}'
 
 _INTEGERS = frozenset({"INT8", "INT16", "INT32", "INT64", "UINT8", "UINT16", "UINT32", "UINT64"})
 _FLOATS = frozenset({"FP16", "FP32", "FP64"})
@@ -28,7 +32,13 @@ _ACCEPTED: Mapping[str, frozenset[str]] = {
     "bool": frozenset({"BOOL"}),
     "time": frozenset({"BYTES", "INT64"}),
 }
-DATATYPES: Mapping[str, str] = {"float": "FP64", "int": "INT64", "string": "BYTES", "bool": "BOOL", "time": "BYTES"}
+DATATYPES: Mapping[str, str] = {
+    "float": "FP64",
+    "int": "INT64",
+    "string": "BYTES",
+    "bool": "BOOL",
+    "time": "BYTES",
+}
 """The datatype that metadata states for each field type."""
 
 
@@ -38,7 +48,7 @@ class Tensor(msgspec.Struct, frozen=True):
     name: str
     shape: list[int]
     datatype: str
-    data: list[None | bool | int | float | str | list[None | bool | int | float | str]]
+    data: list[bool | int | float | str | list[bool | int | float | str | None] | None]
 
 
 class WantedOutput(msgspec.Struct, frozen=True):
@@ -55,7 +65,11 @@ class InferRequest(msgspec.Struct, frozen=True):
     outputs: list[WantedOutput] | None = None
 
 
+OUTPUTS = ("probability", "prediction_id")
+"""What an endpoint answers, in this order unless the caller names outputs."""
+
 _decode = msgspec.json.Decoder(InferRequest).decode
+_encode = msgspec.json.Encoder().encode
 
 
 def parse_request(body: bytes, fields: Mapping[str, str]) -> tuple[InferRequest, list[list[Value]]]:
@@ -70,12 +84,10 @@ def parse_request(body: bytes, fields: Mapping[str, str]) -> tuple[InferRequest,
     """
     try:
         request = _decode(body)
-    except msgspec.DecodeError as error:
-        raise InvalidInput(
-            f"the body is not an Open Inference Protocol v2 request: {error}",
-            where="the request body",
-            fix='send JSON like {"inputs": [{"name": …, "shape": [1], "datatype": "BYTES", "data": [...]}]}',
-        ) from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise _not_a_request(str(error)) from None
+    except RecursionError:
+        raise _not_a_request("its JSON is nested too deeply") from None
     faults: list[str] = []
     columns: dict[str, list[Value]] = {}
     for tensor in request.inputs:
@@ -86,45 +98,78 @@ def parse_request(body: bytes, fields: Mapping[str, str]) -> tuple[InferRequest,
         faults.append(f"inputs have different numbers of rows: {sorted(sizes)}")
     if not faults and sizes == {0}:
         faults.append("inputs have no rows")
-    if sizes and max(sizes) > MAX_ROWS:
-        faults.append(f"{max(sizes)} rows are more than the {MAX_ROWS} of one request; send several")
     if faults:
-        raise InvalidInput("the request cannot be answered", where="inputs", faults=faults, fix=_hint(fields))
+        named = faults[:MAX_FAULTS]
+        if len(faults) > MAX_FAULTS:
+            named.append(f"and {len(faults) - MAX_FAULTS} more")
+        raise InvalidInput("the request cannot be answered", where="inputs", faults=named, fix=_hint(fields))
     return request, [list(row) for row in zip(*(columns[name] for name in fields), strict=True)]
 
 
 def response_body(
-    model: str, version: int, request: InferRequest, request_id: str, scores: Sequence[float], ids: Sequence[str]
+    model: str,
+    version: int,
+    request: InferRequest,
+    request_id: str,
+    scores: Sequence[float],
+    ids: Sequence[str],
 ) -> bytes:
-    """Return the JSON body of the answer.
+    """Return the JSON body of the answer; a score that is not a number goes as null.
 
     Raises:
         InvalidInput: an output was asked for that there is not, or one was asked for twice.
     """
     shape = [len(scores)]
     known = {
-        "probability": {"name": "probability", "shape": shape, "datatype": "FP64", "data": list(scores)},
-        "prediction_id": {"name": "prediction_id", "shape": shape, "datatype": "BYTES", "data": list(ids)},
+        "probability": {"name": "probability", "shape": shape, "datatype": "FP64", "data": scores},
+        "prediction_id": {"name": "prediction_id", "shape": shape, "datatype": "BYTES", "data": ids},
     }
-    wanted = list(known) if request.outputs is None else [output.name for output in request.outputs]
-    faults = [f"there is no output {name!r}; there are {', '.join(known)}" for name in wanted if name not in known]
-    if len(set(wanted)) != len(wanted):
-        faults.append("an output is asked for twice")
-    if faults:
-        raise InvalidInput("the outputs cannot be given", where="outputs", faults=faults)
-    return msgspec.json.encode(
+    return _encode(
         {
             "model_name": model,
             "model_version": str(version),
             "id": request_id,
-            "outputs": [known[name] for name in wanted],
+            "outputs": [known[name] for name in wanted_outputs(request)],
         }
     )
 
 
-def check_outputs(request: InferRequest) -> None:
-    """Refuse unknown or repeated outputs before anything is predicted, so that a refused request leaves no trace."""
-    response_body("", 0, request, "", (), ())
+def wanted_outputs(request: InferRequest) -> Sequence[str]:
+    """Return the names of the outputs to give, in order; asked before anything is predicted or logged.
+
+    Raises:
+        InvalidInput: an output was asked for that there is not, or one was asked for twice.
+    """
+    if request.outputs is None:
+        return OUTPUTS
+    wanted = [output.name for output in request.outputs]
+    faults = [
+        f"there is no output {name!r}; there are {', '.join(OUTPUTS)}"
+        for name in wanted
+        if name not in OUTPUTS
+    ]
+    if len(set(wanted)) != len(wanted):
+        faults.append("an output is asked for twice")
+    if faults:
+        raise InvalidInput("the outputs cannot be given", where="outputs", faults=faults[:MAX_FAULTS])
+    return wanted
+
+
+def request_body(columns: Mapping[str, Sequence[Value]], fields: Mapping[str, str]) -> bytes:
+    """Return the JSON body that asks about rows given as columns; instants go as INT64 microseconds."""
+    return _encode(
+        {
+            "inputs": [
+                {
+                    "name": name,
+                    "shape": [len(values)],
+                    "datatype": "INT64" if fields[name] == "time" else DATATYPES[fields[name]],
+                    "data": values,
+                }
+                for name, values in columns.items()
+            ]
+        }
+    )
 
 
 def metadata_body(model: str, versions: Sequence[int], fields: Mapping[str, str]) -> bytes:
@@ -134,7 +179,9 @@ def metadata_body(model: str, versions: Sequence[int], fields: Mapping[str, str]
             "name": model,
             "versions": [str(version) for version in versions],
             "platform": "treadle_onnx",
-            "inputs": [{"name": name, "datatype": DATATYPES[kind], "shape": [-1]} for name, kind in fields.items()],
+            "inputs": [
+                {"name": name, "datatype": DATATYPES[kind], "shape": [-1]} for name, kind in fields.items()
+            ],
             "outputs": [
                 {"name": "probability", "datatype": "FP64", "shape": [-1]},
                 {"name": "prediction_id", "datatype": "BYTES", "shape": [-1]},
@@ -157,15 +204,20 @@ def _read_tensor(
         return
     columns[name] = []
     if tensor.datatype not in _ACCEPTED[kind]:
-        faults.append(
-            f"input {name!r} has datatype {tensor.datatype!r}; {kind} takes {' or '.join(sorted(_ACCEPTED[kind]))}"
-        )
+        accepted = " or ".join(sorted(_ACCEPTED[kind]))
+        faults.append(f"input {name!r} has datatype {tensor.datatype!r}; {kind} takes {accepted}")
         return
-    if any(size < 0 for size in tensor.shape) or len(tensor.shape) > 2 or (len(tensor.shape) == 2 and tensor.shape[1] != 1):
-        faults.append(f"input {name!r} has shape {tensor.shape}; it must be [n] or [n, 1]")
+    rows, *rest = tensor.shape or [-1]
+    if rows < 0 or rest not in ([], [1]):
+        faults.append(f"input {name!r} has shape {tensor.shape[:9]}; it must be [n] or [n, 1]")
         return
     flat = [item for part in tensor.data for item in (part if isinstance(part, list) else [part])]
-    if math.prod(tensor.shape) != len(flat):
+    if len(flat) > MAX_ROWS:
+        faults.append(
+            f"input {name!r} has {len(flat)} rows, more than the {MAX_ROWS} of one request; send several"
+        )
+        return
+    if rows != len(flat):
         faults.append(f"input {name!r} has shape {tensor.shape} but {len(flat)} values")
         return
     convert = _CONVERT[kind]
@@ -180,14 +232,17 @@ def _read_tensor(
 def _float(item: object) -> Value:
     if isinstance(item, bool) or not isinstance(item, int | float):
         raise InvalidInput(f"{item!r} is not a number")
-    return float(item)
+    try:
+        return float(item)
+    except OverflowError:
+        raise InvalidInput(f"{str(item)[:20]}… does not fit into a float") from None
 
 
 def _int(item: object) -> Value:
     if isinstance(item, bool) or not isinstance(item, int):
         raise InvalidInput(f"{item!r} is not a whole number")
     if not -(2**63) <= item < 2**63:
-        raise InvalidInput(f"{item!r} does not fit into 64 bits")
+        raise InvalidInput(f"{str(item)[:20]}… does not fit into 64 bits")
     return item
 
 
@@ -206,8 +261,13 @@ def _bool(item: object) -> Value:
 def _time(item: object) -> Value:
     if isinstance(item, float) or not isinstance(item, str | int) or isinstance(item, bool):
         raise InvalidInput(f"{item!r} is not a time")
-    return _int(instant(item))
+    at = instant(item)
+    if not _FIRST <= at <= _LAST:
+        raise InvalidInput(f"{str(item)[:40]} lies outside of the years 1 to 9999")
+    return at
 
+
+_FIRST, _LAST = instant("0001-01-02T00:00:00Z"), instant("9999-12-30T00:00:00Z")  # a zone may add a day
 
 _CONVERT: Mapping[str, Callable[[object], Value]] = {
     "float": _float,
@@ -216,6 +276,14 @@ _CONVERT: Mapping[str, Callable[[object], Value]] = {
     "bool": _bool,
     "time": _time,
 }
+
+
+def _not_a_request(why: str) -> InvalidInput:
+    return InvalidInput(
+        f"the body is not an Open Inference Protocol v2 request: {why}",
+        where="the request body",
+        fix=f"send JSON like {_EXAMPLE}",
+    )
 
 
 def _hint(fields: Mapping[str, str]) -> str:
