@@ -107,15 +107,13 @@ def test_constant_features_and_trees_of_two_leaves_are_equal():
 def test_trees_of_one_leaf_are_equal_wherever_they_stand():
     X = make_rows()
     y = make_labels(X)
-    only_leaves = fit(X, y, min_samples_leaf=len(X))
-    assert {len(trees[0].nodes) for trees in only_leaves._predictors} == {1}
-    assert_equal(only_leaves, X)
-    later = fit(X, (X[:, 0] > 0).astype(float), learning_rate=1.0, max_iter=40, min_samples_leaf=1)
-    sizes = [len(trees[0].nodes) for trees in later._predictors]
-    later._predictors.insert(3, only_leaves._predictors[0])
-    only_leaves._predictors[0][0].nodes["value"] = 0.75
-    assert sizes[0] > 1
-    assert_equal(later, X)
+    native = fit(X, y, max_iter=4)
+    for position, value in ((5, 0.25), (2, 0.5), (2, -0.125), (0, 0.0625)):
+        only_leaves = fit(X, y, min_samples_leaf=len(X), max_iter=1)._predictors[0]
+        only_leaves[0].nodes["value"] = value
+        assert len(only_leaves[0].nodes) == 1
+        native._predictors.insert(position, only_leaves)
+        assert_equal(native, X)
 
 
 def test_rare_positives_with_weights_are_equal():
@@ -137,6 +135,20 @@ def test_regressors_are_equal_through_their_link(loss):
     X = make_rows(700, categories=(10,), missing=0.05)
     y = np.exp(np.nan_to_num(X[:, 0])) + 0.1
     assert_equal(fit(X, y, categorical=[3], kind=HistGradientBoostingRegressor, loss=loss), X)
+
+
+def test_raw_scores_of_single_rows_and_small_batches_are_equal_to_the_last_bit():
+    X = make_rows(700, categories=(10,), missing=0.05)
+    native = fit(
+        X,
+        np.nan_to_num(X[:, 1]) ** 3 + 100.3,
+        categorical=[3],
+        kind=HistGradientBoostingRegressor,
+        max_iter=60,
+    )
+    model, expected = export(native), native.predict(X)
+    np.testing.assert_array_equal(run(model, X[:20]), expected[:20])
+    np.testing.assert_array_equal([run(model, row[None])[0] for row in X[:20]], expected[:20])
 
 
 def test_the_same_training_gives_the_same_bytes():

@@ -10,7 +10,8 @@ Three facts of scikit-learn decide the details:
   everything that is not a member to its false branch, so the false branch has to be the missing branch: where
   that is the left one, the node tests for the known categories of the right one.
 - Raw scores are summed as baseline + tree 1 + tree 2 + …. The baseline is added to the leaves of the first
-  tree, so the runtime's own sum over trees takes the same order, and the graph needs no node for it.
+  tree, so the runtime's own sum over trees takes the same order (equal to the last bit for single rows and
+  small batches; large batches are summed in parts), and the graph needs no node for it.
 
 Categories must come as whole numbers or NaN: ONNX Runtime (measured: 1.31) cuts the fraction off before it
 looks into a set, so 2.5, an unknown category to scikit-learn, would be taken for 2. Codes from a vocabulary
@@ -169,7 +170,7 @@ def _read_tree(predictor: object, layout: Layout, baseline: float, first_node: i
         found = _members(bitsets[split["bitset_idx"][i]], codes, bool(missing_left[i]))
         if found.size:
             members.append(found)
-        else:  # nothing is in an empty set; the runtime reads past one, and nothing is below -inf either
+        else:  # nothing is in an empty set, nor below -inf; the runtime cannot load empty sets
             modes[i], splits[i] = _LT, -np.inf
     swap = categorical & missing_left
     true = np.where(swap, split["right"], split["left"])
@@ -199,8 +200,8 @@ def _members(bitset: npt.NDArray[np.uint32], codes: Matrix, missing_left: bool) 
 def _single_leaf(leaf: Matrix, first_leaf: int) -> _Tree:
     """Return a tree of one leaf as a split with two equal leaves.
 
-    The operator lets both branches name the same leaf, but ONNX Runtime (measured: 1.31) then looks for the
-    leaf under the node's number. Two leaves of the same value mean the same and are read right.
+    The operator lets both branches name the same leaf, but ONNX Runtime (measured: 1.23 to 1.27) then takes a
+    leaf of another tree. Two leaves of the same value mean the same and are read right.
     """
     zero, one = np.zeros(1, dtype=np.int64), np.ones(1, dtype=np.int64)
     return _Tree(
