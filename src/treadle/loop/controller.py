@@ -26,6 +26,7 @@ from treadle.records.failpoints import failpoint
 from treadle.records.instants import DAY, HOUR, Instant
 from treadle.records.jobs import JobState
 from treadle.records.readings import MonitorReading
+from treadle.stages.monitoring.windows import is_due
 from treadle.stages.serving.prediction_log import PredictionFlusher
 
 TURN = "loop.turn"
@@ -95,7 +96,7 @@ class Controller:
                 return
             due = [monitor for monitor in self._world.project.monitors if self._is_due(view, monitor, at)]
             earlier = self._recent_readings(view, at)
-        readings = [reading for monitor in due for reading in self._read(monitor, at, earlier)]
+        readings = [reading for monitor in due for reading in self._read(monitor, at)]
         if not readings and not self._world.project.triggers:
             return
         with self._world.metadata.begin() as unit:
@@ -109,7 +110,7 @@ class Controller:
 
     def _is_due(self, view: View, monitor: Monitor, at: Instant) -> bool:
         last = view.journal.latest("monitor.read", subject=monitor.name)
-        return last is None or last.at // monitor.every != at // monitor.every
+        return is_due(monitor, None if last is None else last.at, at)
 
     def _recent_readings(self, view: View, at: Instant) -> list[MonitorReading]:
         with_json: list[Json] = []
@@ -123,13 +124,13 @@ class Controller:
                 after = events[-1].cursor
         return [MonitorReading.from_json(data) for data in with_json]
 
-    def _read(self, monitor: Monitor, at: Instant, earlier: Sequence[MonitorReading]) -> list[MonitorReading]:
+    def _read(self, monitor: Monitor, at: Instant) -> list[MonitorReading]:
         endpoint = next(e for e in self._world.project.endpoints if e.name == monitor.endpoint)
         with self._world.metadata.read() as view:
             champion = view.models.find_by_alias(endpoint.model_name, endpoint.alias, at=at)
         if champion is None:
             return []
-        return read_monitor(self._world, self._store, endpoint, monitor, champion, at, earlier)
+        return read_monitor(self._world, self._store, endpoint, monitor, champion, at)
 
     def _record_readings(
         self, unit: Unit, readings: Sequence[MonitorReading], earlier: Sequence[MonitorReading], at: Instant

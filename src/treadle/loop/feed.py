@@ -54,6 +54,11 @@ class Feed:
         streams = [self._stream(order, applier, after, until) for order, applier in enumerate(self._appliers)]
         return merge(*streams, key=Change.sort_key)
 
+    def next_known(self, after: Instant) -> Instant | None:
+        """Return when the first row after an instant becomes known, or None when there is none."""
+        following = (times[int(np.searchsorted(times, after, "right")) :][:1] for times in self._known.values())
+        return min((int(times[0]) for times in following if len(times)), default=None)
+
     def apply(self, batch: Batch, change: Change) -> None:
         """Apply one row to every view on its source."""
         self._appliers[change.order].apply(batch, change.known_at, change.row, change.values)

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TYPE_CHECKING
 
 from treadle.define.endpoints import Endpoint
 from treadle.loop.calendar import add_months, month_start
+from treadle.loop.span import Span
 from treadle.loop.training import Store
 from treadle.loop.turn import Train, Trained, find_pipeline, train
 from treadle.loop.world import World
 from treadle.records.digests import Json
 from treadle.records.instants import DAY, Instant
 from treadle.records.models import ModelVersion
-
-if TYPE_CHECKING:
-    from treadle.loop.replay import Span
 
 MATURITY = 2 * DAY
 """A month is reported this long after its end, when nearly all of its labels are known."""

@@ -16,11 +16,12 @@ import numpy as np
 import polars as pl
 
 from treadle.define.endpoints import Endpoint
-from treadle.loop.calendar import add_months, month_of, month_start, next_midnight
+from treadle.loop.calendar import next_midnight
 from treadle.loop.controller import Controller
 from treadle.loop.feed import Change, Feed, read_cursor, write_cursor
 from treadle.loop.policies import SidePolicies
 from treadle.loop.predictors import load_predictor
+from treadle.loop.span import WARM_UP_MONTHS, plan_span
 from treadle.loop.stopwatch import Stopwatch
 from treadle.loop.training import Store
 from treadle.loop.turn import Train, TurnResult, find_pipeline, perform, plan_turn
@@ -31,25 +32,12 @@ from treadle.records.digests import Json
 from treadle.records.errors import InvalidInput
 from treadle.records.failpoints import failpoint
 from treadle.records.instants import Instant, iso
+from treadle.records.models import ModelVersion
 from treadle.records.predictions import Value, encode_prediction
 from treadle.records.rows import EVENT_TIME
 from treadle.stages.serving.predictor import Predictor
 
 CHECKPOINT = "replay"
-WARM_UP_MONTHS = 3
-"""Months of history the first model learns from."""
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """What a replay covers."""
-
-    months: tuple[str, ...]
-    """The months that are served, in order."""
-    start: Instant
-    """The first served month's first T: the first model may use labels known before it."""
-    end: Instant
-    """Requests before this instant are served."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,32 +82,6 @@ def prediction_id(endpoint: str, key: Sequence[Value], at: Instant) -> str:
     return hashlib.blake2b(f"{endpoint}\x1f{key}\x1f{at}".encode(), digest_size=16).hexdigest()
 
 
-def plan_span(store: Store, endpoint: Endpoint, zone: str, until: Instant | None) -> Span:
-    """Return what there is to replay: all requests after the warm-up months, up to `until`.
-
-    Raises:
-        InvalidInput: there is less history than the warm-up needs.
-    """
-    asked = store.rows[endpoint.requests.source.name][EVENT_TIME].sort().to_numpy()
-    if not len(asked):
-        raise InvalidInput(f"endpoint {endpoint.name!r} has no requests to replay")
-    first = add_months(month_of(int(asked[0]), zone), WARM_UP_MONTHS)
-    last = month_of(int(asked[-1]), zone)
-    end = int(asked[-1]) + 1 if until is None else min(until, int(asked[-1]) + 1)
-    begins = month_start(first, zone)
-    position = int(np.searchsorted(asked, begins, "left"))
-    if position == len(asked) or end <= begins:
-        raise InvalidInput(
-            f"there is nothing to replay: the first {WARM_UP_MONTHS} months train the first model, and the requests end at "
-            f"{iso(end)}",
-            fix=f"give data that goes beyond {iso(begins)}, or a later --until",
-        )
-    months = [first]
-    while months[-1] != last and month_start(add_months(months[-1], 1), zone) < end:
-        months.append(add_months(months[-1], 1))
-    return Span(tuple(months), int(asked[position]), end)
-
-
 class Replay:
     """One replay of one endpoint's history.
 
@@ -129,6 +91,7 @@ class Replay:
         clock: the world's clock, to be moved.
         until: where to stop, or None for the end of the data.
         say: called with one line of news about the loop (what fired, what was decided).
+        day_done: called with the last instant of every replayed day.
         month_done: called when a month's labels are in.
     """
 
@@ -140,6 +103,7 @@ class Replay:
         *,
         until: Instant | None = None,
         say: Callable[[str], None] = lambda line: None,
+        day_done: Callable[[Instant], None] = lambda through: None,
         month_done: Callable[[str], None] = lambda month: None,
     ) -> None:
         self.world = world
@@ -150,6 +114,7 @@ class Replay:
         self.watch = Stopwatch()
         self._clock = clock
         self._say = say
+        self._day_done = day_done
         self._month_done = month_done
         self._feed = Feed(world.project.views, store.rows)
         self._requests = Requests.of(store, self.endpoint)
@@ -170,8 +135,21 @@ class Replay:
         while done.through < self.span.end - 1:
             self.policies.start_due(done.through)
             done = self._day(done)
+            self._day_done(done.through)
             self._close_months(done.through)
         self._close_months(None)
+
+    def now(self) -> Instant:
+        """Return the simulated instant the replay has reached."""
+        return self._clock.now()
+
+    def first_version(self) -> ModelVersion:
+        """Return the first champion: what a frozen model would have been."""
+        with self.world.metadata.read() as view:
+            moves = view.models.alias_history(self.endpoint.model_name, self.endpoint.alias)
+            first = moves[-1].version
+            assert first is not None
+            return view.models.get_version(self.endpoint.model_name, first)
 
     def _resume(self) -> DayDone | None:
         with self.world.metadata.read() as view:
@@ -266,7 +244,8 @@ class Replay:
 
     def _close_months(self, through: Instant | None) -> None:
         for month in self.policies.closed_months(through):
-            self._month_done(month)
+            with self.watch.measure("report"):
+                self._month_done(month)
 
     def _report(self, result: TurnResult, reason: str) -> None:
         decision = result.decision

@@ -1,8 +1,9 @@
-"""What a replay found: a row a month, trainings, verdicts, alerts, digests."""
+"""What a replay found, gathered from what it left: tables, registry, journal. Nothing here changes anything."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -11,106 +12,185 @@ import polars as pl
 from treadle.define.endpoints import Endpoint
 from treadle.loop.observations import served_between, with_labels
 from treadle.loop.policies import SidePolicies
+from treadle.loop.readings import psi_against
 from treadle.loop.training import Store
 from treadle.loop.turn import load_model
 from treadle.loop.world import World
-from treadle.records.digests import Digest, Json, digest_value
-from treadle.records.estimates import Auc, Window
-from treadle.records.instants import Instant, iso
+from treadle.records.digests import Digest, digest_value
+from treadle.records.estimates import Window
+from treadle.records.evaluation import ReliabilityBin
+from treadle.records.frames import LABEL
+from treadle.records.instants import DAY, Instant
 from treadle.records.models import ModelVersion
-from treadle.records.replays import MonthRow
+from treadle.records.replays import Decided, MonthRow, PolicyCost, RaisedAlert, ScoreHistogram, Training
+from treadle.records.runs import RunFilter
 from treadle.stages.data.content import ordered_digest
-from treadle.stages.evaluation.probabilities import calibration
-from treadle.stages.evaluation.ranking import estimate
+from treadle.stages.evaluation.probabilities import calibration, log_losses
+from treadle.stages.evaluation.ranking import auc_estimate
+from treadle.stages.evaluation.report import evaluate
+from treadle.stages.pipelines.artifacts import decode
 from treadle.stages.serving.prediction_log import raw_features, table_name
 from treadle.stages.training.opened import open_model
 
 Floats = npt.NDArray[np.float64]
+HISTOGRAM_BINS = 25
+_TRAINED_BY = {"frozen": ("first",), "loop": ("first", "loop"), "last3": ("last3",)}
+"""Which trainings each policy needed: the first model serves two of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class MonthScores:
+    """The labelled answers of one month under each policy, shape (labelled,) each."""
+
+    y: Floats
+    days: npt.NDArray[np.int64]
+    scores: Mapping[str, Floats]
+
+
+def month_scores(
+    world: World, store: Store, endpoint: Endpoint, policies: SidePolicies, frozen: ModelVersion, month: str, known_by: Instant
+) -> tuple[pl.DataFrame, MonthScores]:
+    """Return a month's served rows, and its labelled answers: the loop's as given, the others' on the same features."""
+    first, after = policies.month_bounds(month)
+    rows = with_labels(store, endpoint, served_between(world, endpoint, first, after), known_by)
+    judged = rows.filter(pl.col(LABEL).is_not_null())
+    features = raw_features(judged, endpoint.features)
+    scores = {
+        "frozen": open_model(load_model(world, frozen)).score(features),
+        "loop": judged["score"].to_numpy(),
+        "last3": open_model(load_model(world, policies.version(month))).score(features),
+    }
+    return rows, MonthScores(judged[LABEL].to_numpy(), judged["at"].to_physical().to_numpy() // DAY, scores)
 
 
 def month_row(
-    world: World,
-    store: Store,
-    endpoint: Endpoint,
-    policies: SidePolicies,
-    frozen: ModelVersion,
-    month: str,
-    known_by: Instant,
+    world: World, policies: SidePolicies, frozen: ModelVersion, month: str, rows: pl.DataFrame, judged: MonthScores
 ) -> MonthRow:
-    """Measure one served month: the loop's answers as they were given, the other policies on the same features."""
-    first, after = policies.month_bounds(month)
-    rows = with_labels(store, endpoint, served_between(world, endpoint, first, after), known_by)
-    judged = rows.filter(pl.col("__label").is_not_null())
-    y = judged["__label"].to_numpy()
-    features = raw_features(judged, endpoint.features)
-    served = judged["score"].to_numpy()
-    scores = {
-        "frozen": open_model(load_model(world, frozen)).score(features),
-        "loop": served,
-        "last3": open_model(load_model(world, policies.version(month))).score(features),
-    }
-    aucs = {name: estimate(y, values) for name, values in scores.items()}
-    calibrated = {name: calibration(y, values) for name, values in scores.items()}
+    """Measure one served month; AUC intervals allow for the likeness of flights of one day."""
+    y = judged.y
+    aucs = {name: auc_estimate(y, values, judged.days) for name, values in judged.scores.items()}
+    calibrated = {name: calibration(y, values) for name, values in judged.scores.items()}
     return MonthRow(
         month=month,
-        window=Window(first, after),
+        window=Window(*policies.month_bounds(month)),
         n=rows.height,
-        labelled=judged.height,
+        labelled=len(y),
         late_rate=float(y.mean()) if len(y) else None,
         auc={name: area for name, area in aucs.items() if area is not None},
         calibration={name: found.ratio for name, found in calibrated.items() if found is not None},
-        score_psi=score_psi(world, endpoint, rows["score"].to_numpy(), frozen),
+        score_psi=psi_against(world, frozen, rows["score"].to_numpy()),
         versions=tuple(int(v) for v in rows["version"].unique(maintain_order=True)),
     )
 
 
-def digests(
-    world: World, endpoint: Endpoint, training_sets: Mapping[str, Sequence[Digest]], side_model: str
-) -> dict[str, Digest]:
-    """Return digests of every training set, every model and every prediction of a replay."""
+def policy_costs(months: Sequence[MonthScores], trainings: Sequence[Training]) -> tuple[PolicyCost, ...]:
+    """Return what each policy gave over all months, and what its trainings cost."""
+    y = np.concatenate([month.y for month in months])
+    days = np.concatenate([month.days for month in months])
+    costs = []
+    for policy in ("frozen", "loop", "last3"):
+        scores = np.concatenate([month.scores[policy] for month in months])
+        ratio = calibration(y, scores) if len(y) else None
+        own = [t for t in trainings if t.policy in _TRAINED_BY[policy]]
+        costs.append(
+            PolicyCost(
+                policy=policy,
+                trainings=len(own),
+                fit_seconds=sum(t.seconds for t in own),
+                auc=auc_estimate(y, scores, days) if len(y) else None,
+                calibration=ratio.ratio if ratio else None,
+                log_loss=float(np.mean(log_losses(y > 0.5, scores))) if len(y) else None,
+            )
+        )
+    return tuple(costs)
+
+
+def trainings_of(world: World, side_model: str) -> tuple[Training, ...]:
+    """Return every finished training of the replay, oldest first, with the seconds its fits took when they were done."""
+    found = []
     with world.metadata.read() as view:
-        versions = [
-            *view.models.list_versions(endpoint.model_name),
-            *view.models.list_versions(side_model),
-        ]
-    packages = sorted((v.model, v.version, v.package or "") for v in versions)
-    rows = world.tables.read(table_name(endpoint.name)).collect().sort("at", "prediction_id")
+        for run in view.runs.search_runs(RunFilter(), limit=10_000, newest_first=False).items:
+            versions = view.models.list_versions(run_id=run.run_id)
+            if not versions:
+                continue
+            steps = view.runs.steps(run.run_id)
+            version = versions[0]
+            policy = "last3" if version.model == side_model else ("first" if version.version == 1 else "loop")
+            found.append(
+                Training(
+                    at=run.started,
+                    policy=policy,
+                    reason=run.tags.get("reason", ""),
+                    model_version=version.version,
+                    rows=int(version.tags.get("training_rows", 0)),
+                    seconds=sum(_fit_seconds(world, step.outputs) for step in steps if step.executor == "worker"),
+                    run_id=run.run_id,
+                )
+            )
+    return tuple(found)
+
+
+def _fit_seconds(world: World, outputs: Mapping[str, Digest]) -> float:
+    if "notes" not in outputs:
+        return 0.0
+    notes = decode(world.blobs.get(outputs["notes"]))
+    seconds = notes.get("seconds", 0.0) if isinstance(notes, dict) else 0.0
+    return float(seconds)
+
+
+def verdicts_of(world: World, endpoint: Endpoint) -> tuple[Decided, ...]:
+    """Return every verdict on the endpoint's model, oldest first."""
+    with world.metadata.read() as view:
+        records = view.models.verdicts(endpoint.model_name)
+    return tuple(
+        Decided(at=r.at, model_version=r.version, verdict=r.verdict, reasons=r.reasons) for r in reversed(records)
+    )
+
+
+def alerts_of(world: World) -> tuple[RaisedAlert, ...]:
+    """Return every alert raised, oldest first."""
+    with world.metadata.read() as view:
+        events = view.journal.read(kinds=["alert.raised"], limit=10_000)
+    found = []
+    for event in events:
+        data = event.data if isinstance(event.data, dict) else {}
+        found.append(
+            RaisedAlert(
+                at=event.at,
+                monitor=str(data.get("monitor", event.subject)),
+                kind=str(data.get("kind", "")),
+                message=str(data.get("message", "")),
+            )
+        )
+    return tuple(found)
+
+
+def digests_of(world: World, endpoint: Endpoint, side_model: str) -> dict[str, Digest]:
+    """Return the digests of all training sets, all models and all predictions a replay made."""
+    with world.metadata.read() as view:
+        versions = [*view.models.list_versions(endpoint.model_name), *view.models.list_versions(side_model)]
+    ordered = sorted(versions, key=lambda v: (v.model, v.version))
+    name = table_name(endpoint.name)
+    rows = world.tables.read(name).collect().sort("at", "prediction_id") if world.tables.exists(name) else pl.DataFrame()
     return {
-        "training_sets": digest_value({key: list(found) for key, found in sorted(training_sets.items())}),
-        "models": digest_value([list(package) for package in packages]),
+        "training_sets": digest_value([[v.model, v.version, v.tags.get("training_data", "")] for v in ordered]),
+        "models": digest_value([[v.model, v.version, v.package or ""] for v in ordered]),
         "predictions": ordered_digest(rows),
     }
 
 
-def auc_text(area: Auc | None) -> str:
-    """Return an AUC with its 95 % interval, or that there is no data."""
-    if area is None:
-        return "no data"
-    bounds = area.interval()
-    return f"{area.value:.4f} ({bounds.low:.4f}–{bounds.high:.4f})"
+def histogram(name: str, scores: Floats) -> ScoreHistogram:
+    """Return how scores are distributed over equal-width bins of 0…1."""
+    counts, _ = np.histogram(scores, bins=HISTOGRAM_BINS, range=(0.0, 1.0))
+    total = max(int(counts.sum()), 1)
+    return ScoreHistogram(name=name, shares=tuple(float(c) / total for c in counts))
 
 
-def as_month_json(row: MonthRow) -> dict[str, Json]:
-    """Return a month as the replay's JSON file has it."""
-
-    def auc(name: str) -> Json:
-        area = row.auc.get(name)
-        return None if area is None else area.value
-
-    def interval(name: str) -> Json:
-        area = row.auc.get(name)
-        return None if area is None else [area.interval().low, area.interval().high]
-
+def reliability_by_policy(months: Sequence[MonthScores]) -> dict[str, tuple[ReliabilityBin, ...]]:
+    """Return the reliability bins of each policy over all labelled answers."""
+    y = np.concatenate([month.y for month in months])
     return {
-        "month": row.month,
-        "n": row.n,
-        "labelled": row.labelled,
-        "late_rate": row.late_rate,
-        **{f"auc_{name}": auc(name) for name in ("frozen", "loop", "last3")},
-        **{f"auc_{name}_interval": interval(name) for name in ("frozen", "loop", "last3")},
-        **{f"calibration_{name}": row.calibration.get(name) for name in ("frozen", "loop", "last3")},
-        "score_psi": row.score_psi,
-        "versions": list(row.versions),
-        "from": iso(row.window.start),
-        "to": iso(row.window.end),
+        policy: evaluate(y, np.concatenate([month.scores[policy] for month in months])).reliability
+        for policy in ("frozen", "loop", "last3")
+        if len(y)
     }

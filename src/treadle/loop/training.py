@@ -18,15 +18,18 @@ from treadle.ports.executor import Task
 from treadle.records.datasets import DatasetManifest
 from treadle.records.digests import Digest, Json, digest_value
 from treadle.records.errors import InvalidInput, NotFound
+from treadle.records.estimates import Window
 from treadle.records.evaluation import EvaluationReport
 from treadle.records.frames import AT, KNOWN_AT, LABEL, Frame
-from treadle.records.instants import Duration, Instant
+from treadle.records.instants import DAY, Duration, Instant
 from treadle.records.models import ModelVersion
+from treadle.records.references import Reference
 from treadle.records.rows import EVENT_TIME
 from treadle.records.rows import KNOWN_AT as STORED_KNOWN_AT
 from treadle.records.trained import Model
 from treadle.stages.evaluation.report import evaluate
 from treadle.stages.features.offline import OfflineFeatures
+from treadle.stages.monitoring.drift import build_reference
 from treadle.stages.pipelines.artifacts import encode, frame_digest
 from treadle.stages.pipelines.code import code_digest
 from treadle.stages.pipelines.recorder import RunRecorder, StepCall
@@ -123,6 +126,7 @@ class TrainingOperations:
         self._recorder = recorder
         self._digests: dict[int, tuple[object, Digest]] = {}
         self._lineage: dict[int, tuple[object, Lineage]] = {}
+        self._references: dict[int, tuple[object, Json]] = {}
         self.registered: list[ModelVersion] = []
         self.fit_seconds = 0.0
         self.frames: list[Digest] = []
@@ -191,11 +195,13 @@ class TrainingOperations:
         call = self._step_call("evaluate", digest_value("1"), params, inputs, "here")
 
         def compute() -> tuple[object, Notes]:
-            return judge(model, frame, slices), {"rows": len(frame)}
+            report, reference = judge(model, frame, slices)
+            return report, {"rows": len(frame), "reference": None if reference is None else reference.as_json()}
 
         outcome = self._recorder.step(call, compute)
         assert isinstance(outcome.value, EvaluationReport)
         self._remember(outcome.value, outcome.digest)
+        self._references[id(outcome.value)] = (outcome.value, outcome.notes.get("reference"))
         return outcome.value
 
     def register(self, name: str, model: Model, report: EvaluationReport) -> ModelVersion:
@@ -206,6 +212,9 @@ class TrainingOperations:
         judged = world.blobs.put(encode(report))
         kept = self._lineage.get(id(model))
         tags = {"report": judged}
+        reference = self._references.get(id(report), (report, None))[1]
+        if reference is not None:
+            tags["reference"] = world.blobs.put(encode(reference))
         if kept is not None:
             lineage = kept[1]
             tags |= {
@@ -261,14 +270,23 @@ class TrainingOperations:
         return known[1]
 
 
-def judge(model: Model, frame: Frame, slices: Sequence[str]) -> EvaluationReport:
-    """Return the report of a packaged model on labelled rows."""
+def judge(model: Model, frame: Frame, slices: Sequence[str]) -> tuple[EvaluationReport, Reference | None]:
+    """Return the report of a packaged model on labelled rows, and the distribution of its scores there.
+
+    Intervals allow for rows of one day being alike.
+
+    Raises:
+        NotFound: a slice column is not in the frame.
+    """
     for name in slices:
         if name not in frame.rows.columns:
             raise NotFound.among("slice column", name, frame.rows.columns, where="tr.evaluate")
     scores = open_model(model).score(frame.rows) if len(frame) else np.empty(0)
     columns = {name: frame.rows[name].cast(pl.String).fill_null("(none)").to_numpy() for name in slices}
-    return evaluate(frame.y, scores, slices=columns)
+    days = frame.rows[AT].to_numpy() // DAY
+    window = Window(int(days[0]) * DAY, frame.until) if len(frame) else None
+    report = evaluate(frame.y, scores, slices=columns, groups=days, window=window)
+    return report, build_reference(scores) if len(scores) else None
 
 
 def find_endpoint(world: World, name: str) -> Endpoint:

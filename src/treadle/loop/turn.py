@@ -26,6 +26,7 @@ from treadle.records.frames import AT
 from treadle.records.ids import derived_id
 from treadle.records.instants import DAY, Instant, iso
 from treadle.records.models import ModelVersion, Verdict
+from treadle.records.references import Reference
 from treadle.records.runs import Run, RunStatus
 from treadle.records.trained import Model
 from treadle.stages.evaluation.comparison import compare
@@ -210,11 +211,11 @@ def load_report(world: World, version: ModelVersion) -> EvaluationReport | None:
     return report if isinstance(report, EvaluationReport) else None
 
 
-def load_reference(world: World, version: ModelVersion) -> Json:
-    """Return the score distribution a version had when it was judged, as JSON; None if it was not kept."""
+def load_reference(world: World, version: ModelVersion) -> Reference | None:
+    """Return the score distribution a version had when it was judged, if it was kept."""
     digest = version.tags.get("reference")
-    kept: Json = decode(world.blobs.get(digest)) if digest else None  # type: ignore[assignment]  # a JSON artifact
-    return kept
+    kept = decode(world.blobs.get(digest)) if digest else None
+    return Reference.from_json(kept) if isinstance(kept, dict) else None
 
 
 def find_pipeline(world: World, name: str) -> Pipeline[..., object]:

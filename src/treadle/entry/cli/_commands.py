@@ -20,6 +20,9 @@ class Command(NamedTuple):
 
 
 COMMANDS: dict[str, Command] = {
+    "replay": Command(
+        "treadle.entry.cli.replay", "Run the whole loop over history.", json_names_a_file=True
+    ),
     "version": Command("treadle.entry.cli.version", "Show which versions of what are installed."),
     "completion": Command(
         "treadle.entry.cli.completion", "Print the completion script for bash, zsh or fish."

@@ -94,7 +94,7 @@ def _decode_frame(header: dict[str, object], payload: bytes) -> Frame:
     vocabularies = header["vocabularies"]
     assert isinstance(vocabularies, dict)
     return Frame(
-        rows=pl.read_ipc(io.BytesIO(payload), memory_map=False),
+        rows=pl.read_ipc(io.BytesIO(payload)),
         features=tuple(header["features"]),  # type: ignore[arg-type]  # written by _encode_frame
         categories=tuple(header["categories"]),  # type: ignore[arg-type]
         vocabularies={name: tuple(values) for name, values in vocabularies.items()},

@@ -1,0 +1,104 @@
+"""`treadle replay`: the whole loop over history, on a simulated clock."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from treadle.bootstrap import Home as HomeFolder
+from treadle.bootstrap import LoadedProject, load_project, open_world
+from treadle.entry.cli._shared import Home, Project, command_app, note
+from treadle.records.instants import Instant, instant
+
+if TYPE_CHECKING:
+    from treadle.records.replays import ReplayReport
+
+app = command_app()
+
+
+@app.command("replay")
+def replay(
+    project: Project,
+    data: Annotated[Path, typer.Option("--data", help="The folder that the sources' files are in.")],
+    home: Home,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Write what was found to this file, as JSON.")
+    ] = None,
+    report_file: Annotated[
+        Path | None, typer.Option("--report", help="Write the report with its pictures to this file, as HTML.")
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option("--until", help="Stop before this day or instant, e.g. 2013-06-01.")
+    ] = None,
+) -> None:
+    """Run the loop over history: predictions, late labels, monitors, triggers, retraining and gates.
+
+    The first three months train the first model; every later request is answered at its time, with what was known then.
+    Stopped at any moment, the same command goes on where it was. The home it leaves behind can be served by `treadle up`.
+    """
+    started = time.perf_counter()
+    stop = None if until is None else instant(until)
+    loaded = load_project(project)
+    place = HomeFolder.at(home, create=True)
+    report = _run(loaded, place, data.resolve(), stop, started)
+    _write(report, place, json_file, report_file)
+
+
+def _run(loaded: LoadedProject, place: HomeFolder, data: Path, until: Instant | None, started: float) -> ReplayReport:
+    from treadle.adapters.clock import SimulatedClock
+    from treadle.entry.cli.progress import ReplayProgress
+    from treadle.loop.replay import Replay
+    from treadle.loop.replay_inputs import prepare_store
+    from treadle.loop.replay_summary import build_report, measure_month
+
+    clock = SimulatedClock(0)
+    with open_world(place, loaded, clock) as world:
+        store = prepare_store(world, data, until)
+        place.note(project=str(loaded.folder), data=str(data))
+        with ReplayProgress(sys.stdout) as progress:
+            loop = Replay(
+                world,
+                store,
+                clock,
+                until=until,
+                say=progress.say,
+                day_done=progress.day_done,
+                month_done=lambda month: progress.month_done(measure_month(loop, month)[0]),
+            )
+            progress.begin(loop.span)
+            loop.run()
+            with loop.watch.measure("report"):
+                report = build_report(loop, 0.0)
+        place.note(clock_end=clock.now())
+    seconds = time.perf_counter() - started
+    from msgspec.structs import replace
+
+    return replace(report, seconds=seconds, time_spent=dict(loop.watch.seconds))
+
+
+def _write(report: ReplayReport, place: HomeFolder, json_file: Path | None, report_file: Path | None) -> None:
+    from treadle.loop.replay_lines import closing_lines
+    from treadle.loop.replay_report import replay_html
+    from treadle.loop.replay_summary import report_json
+
+    page = report_file or place.folder / "replay.html"
+    _put(page, replay_html(report))
+    if json_file is not None:
+        _put(json_file, json.dumps(report_json(report), indent=2, allow_nan=False) + "\n")
+    for line in closing_lines(report):
+        print(line)
+    note(f"report: {page}")
+    note(f"next:   treadle up --home {place.folder}")
+
+
+def _put(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.part")
+    part.write_text(text)
+    part.replace(path)

@@ -1,0 +1,45 @@
+"""What a replay runs on: the data folder read whole, and stored; a home holds one replay of one input."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from treadle.define.describe import definition_digest
+from treadle.loop.training import Store
+from treadle.loop.world import World
+from treadle.records.digests import digest_value
+from treadle.records.errors import Conflict
+from treadle.records.instants import Instant
+from treadle.stages.data.content import content_hash
+from treadle.stages.data.ingest import store_rows
+from treadle.stages.data.reading import read_folder
+
+CHECKPOINT = "replay-inputs"
+
+
+def prepare_store(world: World, folder: Path, until: Instant | None) -> Store:
+    """Read and store the data, or find that it is stored already.
+
+    Raises:
+        InvalidInput: the data cannot be used; every fault is listed and nothing is stored.
+        Conflict: the home holds a replay of other data, definitions or end.
+    """
+    definitions = world.project.sources
+    rows = read_folder(definitions, folder)
+    inputs = {
+        "data": digest_value({name: content_hash(frame) for name, frame in rows.items()}),
+        "definitions": definition_digest(world.project),
+        "until": until,
+    }
+    with world.metadata.begin() as unit:
+        saved = unit.checkpoints.get(CHECKPOINT)
+        if saved is not None and saved.value != inputs:
+            changed = [name for name, value in inputs.items() if not isinstance(saved.value, dict) or saved.value.get(name) != value]
+            raise Conflict(
+                f"the home holds a replay of other {' and '.join(changed)}",
+                fix="replay into a new home, so that what this one shows stays explained",
+                command="treadle replay … --home NEW_DIR",
+            )
+        unit.checkpoints.put(CHECKPOINT, inputs, world.clock.now())
+    manifests = store_rows(definitions, rows, world.tables, world.metadata, world.clock.now())
+    return Store.of(rows, manifests)
