@@ -119,6 +119,6 @@ $(READY): $(LOCKS) pyproject.toml
 		test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --require-hashes -r requirements/uv.txt; \
 		uv=$(BIN)/uv; \
 	fi; \
-	"$$uv" pip sync --quiet --python $(BIN)/python --require-hashes --build-constraints requirements/build.txt requirements/dev.txt; \
+	"$$uv" pip sync --quiet --compile-bytecode --python $(BIN)/python --require-hashes --build-constraints requirements/build.txt requirements/dev.txt; \
 	"$$uv" pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
