@@ -20,9 +20,11 @@ class Command(NamedTuple):
 
 
 COMMANDS: dict[str, Command] = {
-    "replay": Command(
-        "treadle.entry.cli.replay", "Run the whole loop over history.", json_names_a_file=True
-    ),
+    "replay": Command("treadle.entry.cli.replay", "Run the whole loop over history.", json_names_a_file=True),
+    "runs": Command("treadle.entry.cli.runs", "Show what was run and what came of it."),
+    "models": Command("treadle.entry.cli.models", "Show models, versions, verdicts; promote by hand."),
+    "rollback": Command("treadle.entry.cli.rollback", "Let the previous version of a model serve again."),
+    "features": Command("treadle.entry.cli.features", "Show feature views, and the values online now."),
     "version": Command("treadle.entry.cli.version", "Show which versions of what are installed."),
     "completion": Command(
         "treadle.entry.cli.completion", "Print the completion script for bash, zsh or fish."

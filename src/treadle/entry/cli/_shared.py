@@ -13,9 +13,10 @@ import sys
 import unicodedata
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 import typer
+from typer.core import TyperGroup
 
 Plain: TypeAlias = "bool | int | float | str | Sequence[Plain] | Mapping[str, Plain] | None"
 
@@ -34,14 +35,33 @@ DEFAULT_HOME = Path(".treadle")
 DEFAULT_PROJECT = Path()
 
 
-def command_app() -> typer.Typer:
+def command_app(group: type[TyperGroup] = TyperGroup) -> typer.Typer:
     """Return an empty Typer application with treadle's settings; a command module names it `app`."""
     return typer.Typer(
+        cls=group,
         add_completion=False,  # `treadle completion` does it for all commands at once
         pretty_exceptions_enable=False,  # errors are printed in one place, `_dispatch.report`
         rich_markup_mode=None,  # plain help: the same in a pipe, in the docs and on a terminal
         context_settings={"help_option_names": ["-h", "--help"]},
     )
+
+
+def group_app(default: str) -> typer.Typer:
+    """Return an empty application of subcommands; a call that names none means the default one.
+
+    `treadle models --json` is then `treadle models list --json`.
+    """
+
+    class GroupWithDefault(TyperGroup):
+        def parse_args(
+            self, ctx: Any, args: list[str]
+        ) -> list[str]:  # Any: releases keep the class elsewhere
+            if not args or (args[0].startswith("-") and args[0] not in ctx.help_option_names):
+                args = [default, *args]
+            parsed: list[str] = super().parse_args(ctx, args)
+            return parsed
+
+    return command_app(GroupWithDefault)
 
 
 def emit_json(value: Plain) -> None:
@@ -81,6 +101,16 @@ def emit_record(record: Mapping[str, Plain], *, as_json: bool) -> None:
         emit_json(record)
     else:
         print("\n".join(_record_lines(record, "")))
+
+
+def emit_heading(title: str) -> None:
+    """Write the title of the next part of a page for people, with an empty line before it."""
+    print(f"\n{printable(title)}")
+
+
+def emit_lines(lines: str) -> None:
+    """Write text of several lines for people, each made printable."""
+    print("\n".join(map(printable, lines.splitlines())))
 
 
 def note(message: str) -> None:
