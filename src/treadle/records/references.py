@@ -14,6 +14,8 @@ class Reference(Record, frozen=True, kw_only=True):
     counts: tuple[int, ...]
     """Rows in each bin: one more than there are edges."""
     points: tuple[float, ...]
-    """Scores at which the distribution function is kept, ascending."""
+    """Scores at which the distribution function is kept, ascending from the smallest."""
     cumulative: tuple[float, ...]
     """The share of scores at or below each point."""
+    below: tuple[float, ...]
+    """The share of scores below each point: less than the one above where scores are tied."""

@@ -36,7 +36,7 @@ from treadle.records.references import Reference
 
 BINS = 10
 POINTS = 512
-"""Points of the distribution function; the distance is found to within 1 / POINTS."""
+"""Steps of the distribution function that are kept; the distance is found to within 1 / POINTS + 1 / m."""
 
 FEWEST_NULLS = 6
 """With fewer reference windows their distances say nothing, and the reading calls itself uncalibrated."""
@@ -69,13 +69,14 @@ def build_reference(scores: ArrayLike) -> Reference:
         # All scores are equal (or all but a few below): the value itself becomes a bin, to see both sides of
         # it.
         edges = np.array([np.nextafter(ordered[-1], -np.inf), ordered[-1]])
-    points = np.unique(ordered[_ranks(np.arange(1, POINTS + 1) / POINTS, m)])
+    points = np.unique(ordered[_ranks(np.arange(POINTS + 1) / POINTS, m)])
     return Reference(
         n=m,
         edges=tuple(edges.tolist()),
         counts=tuple(_bin_counts(edges, ordered).tolist()),
         points=tuple(points.tolist()),
         cumulative=tuple((np.searchsorted(ordered, points, "right") / m).tolist()),
+        below=tuple((np.searchsorted(ordered, points, "left") / m).tolist()),
     )
 
 
@@ -103,11 +104,14 @@ def critical_psi(bins: int, n: int, m: int, significance: float) -> float:
 
 
 def ks_distance(reference: Reference, current: ArrayLike) -> float:
-    """Return the Kolmogorov–Smirnov distance from the reference, too small by at most 1 / POINTS."""
-    ordered = np.sort(_checked(current))
-    share = np.searchsorted(ordered, np.asarray(reference.points), "right") / len(ordered)
-    below = float(np.searchsorted(ordered, reference.points[0], "left")) / len(ordered)
-    return max(below, float(np.max(np.abs(share - np.asarray(reference.cumulative)))))
+    """Return the Kolmogorov–Smirnov distance from the reference, too small by at most 1 / POINTS + 1 / m.
+
+    Compared on both sides of each point, since tied scores let both functions jump there.
+    """
+    ordered, points = np.sort(_checked(current)), np.asarray(reference.points)
+    upto = np.searchsorted(ordered, points, "right") / len(ordered) - np.asarray(reference.cumulative)
+    below = np.searchsorted(ordered, points, "left") / len(ordered) - np.asarray(reference.below)
+    return float(max(np.max(np.abs(upto)), np.max(np.abs(below))))
 
 
 def critical_ks(n: int, m: int, significance: float) -> float:
