@@ -203,7 +203,8 @@ def batch_faults(metrics: Iterable[Metric], params: Mapping[str, str], tags: Map
     return faults
 
 
-def newest(metric: Metric) -> tuple[int, int, float, bool]:
+def newest(metric: Metric) -> tuple[int, int, float, int]:
     """Return the tuple by which the latest metric of a key is the greatest; NaN counts as 0."""
-    is_nan = metric.value != metric.value
-    return (metric.step, metric.timestamp, 0.0 if is_nan else metric.value, is_nan)
+    if metric.value != metric.value:
+        return (metric.step, metric.timestamp, 0.0, 1)
+    return (metric.step, metric.timestamp, float(metric.value), 0)

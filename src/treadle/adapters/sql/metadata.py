@@ -65,9 +65,9 @@ class SqlMetadata:
         self._engine = engine
         self._where = where
         self._wait = wait
-        self._writing = engine.execution_options(write=True)
-        self._reading = engine
+        self._reading, self._start = engine, sqlite.begin
         if engine.dialect.name == "postgresql":
+            self._start = postgresql.begin
             self._reading = engine.execution_options(
                 isolation_level="REPEATABLE READ", postgresql_readonly=True
             )
@@ -80,7 +80,8 @@ class SqlMetadata:
         """Open a unit of work."""
         self._check_process()
         with self._my_turn(), self._translated():
-            with self._writing.begin() as connection:
+            with self._engine.begin() as connection:
+                self._start(connection, write=True)
                 session = Session(connection, world)
                 yield SqlUnit(
                     runs=SqlRuns(session),
@@ -104,6 +105,7 @@ class SqlMetadata:
         """Open a read-only view of one moment."""
         self._check_process()
         with self._translated(), self._reading.connect() as connection:
+            self._start(connection, write=False)
             session = ReadSession(connection)
             yield SqlView(
                 runs=SqlRunsView(session),
@@ -203,15 +205,16 @@ def open_metadata(url: str, *, wait: Duration = WAIT) -> SqlMetadata:
             raise InvalidInput(
                 "metadata has to outlive the process: name a file", where=where, fix=f"e.g. {forms}"
             )
-        engine = sqlite.make_engine(Path(parsed.database), wait // 1_000)
+        engine, begin = sqlite.make_engine(Path(parsed.database), wait // 1_000), sqlite.begin
     elif parsed.drivername in ("postgresql", "postgres", "postgresql+psycopg"):
-        engine = postgresql.make_engine(parsed.set(drivername="postgresql+psycopg"), wait // 1_000)
+        parsed = parsed.set(drivername="postgresql+psycopg")
+        engine, begin = postgresql.make_engine(parsed, wait // 1_000), postgresql.begin
     else:
         raise InvalidInput(
             f"metadata can't be kept in {parsed.drivername!r}", where=where, fix=f"use {forms}"
         )
     try:
-        migrate(engine, where)
+        migrate(engine, begin, where)
     except sa.exc.DBAPIError as cause:
         engine.dispose()
         raise _meaning(cause, where) from cause

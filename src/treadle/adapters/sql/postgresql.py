@@ -19,7 +19,7 @@ _WRITERS = 7_233_120_801
 
 
 def make_engine(url: sa.URL, wait_ms: int) -> sa.Engine:
-    """Return an engine on a server; `write=True` among a connection's options begins a writing transaction.
+    """Return an engine on a server, whose connections wait so long for another writer.
 
     Raises:
         NotReady: psycopg is not installed.
@@ -42,12 +42,13 @@ def make_engine(url: sa.URL, wait_ms: int) -> sa.Engine:
             cursor.execute(f"SET lock_timeout = {int(wait_ms)}")
         connection.autocommit = False
 
-    @sa.event.listens_for(engine, "begin")
-    def begin(connection: sa.Connection) -> None:
-        if connection.get_execution_options().get("write", False):
-            connection.execute(_LOCK, {"key": _WRITERS})
-
     return engine
+
+
+def begin(connection: sa.Connection, write: bool) -> None:
+    """Begin the transaction: a writer waits for its turn."""
+    if write:
+        connection.execute(_LOCK, {"key": _WRITERS})
 
 
 def tick(connection: sa.Connection) -> int:

@@ -19,15 +19,16 @@ from treadle.adapters.sql.schema import (
     runs,
 )
 from treadle.adapters.sql.session import (
+    DIALECTS,
     Change,
-    Query,
     ReadSession,
     Row,
     Session,
     Upsert,
+    among,
     dump,
+    id_list,
     load,
-    parts,
     upsert,
 )
 from treadle.records.digests import Json
@@ -48,9 +49,17 @@ def _keep_newest(dialect: str) -> Upsert:
     )
 
 
-_ADD_POINT = {name: upsert(metrics, name).on_conflict_do_nothing() for name in ("sqlite", "postgresql")}
-_KEEP_NEWEST = {name: _keep_newest(name) for name in ("sqlite", "postgresql")}
+_ADD_POINT = {name: upsert(metrics, name).on_conflict_do_nothing() for name in DIALECTS}
+_KEEP_NEWEST = {name: _keep_newest(name) for name in DIALECTS}
 _ADD_PARAM = sa.insert(params)
+_OF = {
+    (dialect, table.name): sa.select(table)
+    .where(among(table.c.run_id, dialect))
+    .order_by(*table.primary_key.columns)
+    for table in (params, run_tags, latest_metrics, dataset_inputs, model_outputs)
+    for dialect in DIALECTS
+}
+_INPUT = ("name", "digest", "context", "source_type", "source", "schema", "profile")
 
 
 @dataclass(slots=True)
@@ -88,48 +97,24 @@ class SqlRunLogView:
         return Lifecycle(row[0])
 
     def _logged(self, run_ids: Sequence[str]) -> Mapping[str, Logged]:
-        """Return what these runs have logged: five queries for every thousand runs."""
+        """Return what these runs have logged: five queries, however many runs."""
         found: dict[str, Logged] = defaultdict(Logged)
-        for ids in parts(run_ids):
-            for run_id, key, value in self._of(params, ids, "run_id", "key", "value"):
-                found[run_id].params[key] = value
-            for run_id, key, value in self._of(run_tags, ids, "run_id", "key", "value"):
-                found[run_id].tags[key] = value
-            points = ("run_id", "key", "value", "timestamp", "step", "is_nan")
-            for run_id, key, value, timestamp, step, is_nan in self._of(latest_metrics, ids, *points):
-                found[run_id].metrics[key] = Metric(key, _value(value, is_nan), timestamp, step)
-            columns = (
-                "run_id",
-                "name",
-                "digest",
-                "context",
-                "source_type",
-                "source",
-                "schema",
-                "profile",
-                "tags",
-            )
-            for run_id, name, digest, context, kind, source, schema, profile, tags in self._of(
-                dataset_inputs, ids, *columns
-            ):
-                made = DatasetInput(
-                    name=name,
-                    digest=digest,
-                    context=context,
-                    source_type=kind,
-                    source=source,
-                    schema=schema,
-                    profile=profile,
-                    tags=cast("dict[str, str]", load(tags)),
-                )
-                found[run_id].datasets.append(made)
-            for run_id, model_id, step in self._of(model_outputs, ids, "run_id", "model_id", "step"):
-                found[run_id].models.append(ModelOutput(model_id, step))
+        for run_id, key, value in self._of(params, run_ids):
+            found[run_id].params[key] = value
+        for run_id, key, value in self._of(run_tags, run_ids):
+            found[run_id].tags[key] = value
+        for run_id, key, step, timestamp, value, is_nan in self._of(latest_metrics, run_ids):
+            found[run_id].metrics[key] = Metric(key, _value(value, is_nan), timestamp, step)
+        for run_id, *columns, tags in self._of(dataset_inputs, run_ids):
+            given = dict(zip(_INPUT, columns, strict=True))
+            found[run_id].datasets.append(DatasetInput(**given, tags=cast("dict[str, str]", load(tags))))
+        for run_id, model_id, step in self._of(model_outputs, run_ids):
+            found[run_id].models.append(ModelOutput(model_id, step))
         return found
 
-    def _of(self, table: sa.Table, run_ids: Sequence[str], *columns: str) -> Sequence[Row]:
-        query: Query = sa.select(*(table.c[name] for name in columns)).where(table.c.run_id.in_(run_ids))
-        return self._ask.rows(query.order_by(*table.primary_key.columns))
+    def _of(self, table: sa.Table, run_ids: Sequence[str]) -> Sequence[Row]:
+        dialect = self._ask.dialect
+        return self._ask.rows(_OF[dialect, table.name], {"ids": id_list(run_ids, dialect)})
 
 
 class SqlRunLog(SqlRunLogView):
@@ -237,25 +222,16 @@ def set_tag(change: Change, run_id: str, key: str, value: str) -> None:
 
 
 def _add_metrics(change: Change, dialect: str, run_id: str, points: Sequence[Metric]) -> None:
-    latest: dict[str, Metric] = {}
-    for point in points:
-        if point.key not in latest or newest(point) > newest(latest[point.key]):
-            latest[point.key] = point
-    change.run(_ADD_POINT[dialect], [_point(run_id, point) for point in points])
-    change.run(_KEEP_NEWEST[dialect], [_point(run_id, point) for point in latest.values()])
-
-
-def _point(run_id: str, metric: Metric) -> dict[str, object]:
-    step, timestamp, value, is_nan = newest(metric)
     # SQLite stores NaN as NULL, which no key can hold: it is kept as 0 with a mark, which also orders it.
-    return {
-        "run_id": run_id,
-        "key": metric.key,
-        "step": step,
-        "timestamp": timestamp,
-        "value": float(value),
-        "is_nan": int(is_nan),
-    }
+    latest: dict[str, tuple[int, int, float, int]] = {}
+    rows: list[tuple[object, ...]] = []
+    for point in points:
+        key, order = point.key, newest(point)
+        rows.append((run_id, key, *order))
+        if key not in latest or order > latest[key]:
+            latest[key] = order
+    change.run_many(_ADD_POINT[dialect], rows)
+    change.run_many(_KEEP_NEWEST[dialect], [(run_id, key, *order) for key, order in latest.items()])
 
 
 def _value(value: float, is_nan: int) -> float:

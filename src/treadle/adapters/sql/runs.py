@@ -34,20 +34,40 @@ from treadle.records.runs import (
 MOST_RUNS = 50_000
 
 
+_STATUS = {status.value: status for status in RunStatus}
+_LIFECYCLE = {lifecycle.value: lifecycle for lifecycle in Lifecycle}
+
+
 def _run(row: Row, logged: Logged) -> Run:
+    # By position, in the order of the table: a listing makes very many of these.
+    (
+        run_id,
+        experiment,
+        name,
+        status,
+        started,
+        ended,
+        lifecycle,
+        _,
+        user,
+        pipeline,
+        version,
+        commit,
+        environment,
+    ) = row
     return Run(
-        run_id=row.run_id,
-        experiment_id=str(row.experiment_id),
-        name=row.name,
-        status=RunStatus(row.status),
-        started=row.started,
-        ended=row.ended,
-        lifecycle=Lifecycle(row.lifecycle),
-        user=row.user_name,
-        pipeline=row.pipeline,
-        pipeline_version=row.pipeline_version,
-        code_commit=row.code_commit,
-        environment=row.environment,
+        run_id=run_id,
+        experiment_id=str(experiment),
+        name=name,
+        status=_STATUS[status],
+        started=started,
+        ended=ended,
+        lifecycle=_LIFECYCLE[lifecycle],
+        user=user,
+        pipeline=pipeline,
+        pipeline_version=version,
+        code_commit=commit,
+        environment=environment,
         params=logged.params,
         metrics=logged.metrics,
         tags=logged.tags,

@@ -8,7 +8,8 @@ only ways to get one are `change`, which first writes the event, and `keep_posit
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Literal, TypeAlias, cast
 
 import sqlalchemy as sa
@@ -25,6 +26,8 @@ Query: TypeAlias = "sa.Select[*tuple[Any, ...]]"
 Row: TypeAlias = "sa.Row[*tuple[Any, ...]]"
 """Untyped on purpose: this is the border; each adapter turns a row into a typed record at once."""
 Values: TypeAlias = Mapping[str, object]
+
+DIALECTS = ("sqlite", "postgresql")
 Write: TypeAlias = sa.Insert | sa.Update | sa.Delete
 Upsert: TypeAlias = sqlite.Insert | postgresql.Insert
 
@@ -34,6 +37,7 @@ _SEEN = sa.select(schema.events.c.subject, schema.events.c.cursor).where(
     schema.events.c.key == sa.bindparam("key"),
 )
 _EVENT = sa.insert(schema.events)
+_COMPILED: dict[tuple[Write, str], tuple[str, tuple[str, ...] | None]] = {}
 
 UNSTORABLE = (OverflowError, UnicodeError, sa.exc.DataError)
 """What drivers raise for a value that the database has no place for."""
@@ -63,6 +67,7 @@ class ReadSession:
 
     def __init__(self, connection: sa.Connection) -> None:
         self._connection = connection
+        self.dialect = connection.dialect.name
         self.broken: Exception | None = None
 
     def rows(self, select: Query, given: Values | None = None) -> Sequence[Row]:
@@ -93,6 +98,13 @@ class Change:
         """Execute an INSERT, UPDATE or DELETE and return how many rows it touched (-1: unknown)."""
         return self._session._write(statement, rows).rowcount
 
+    def run_many(self, statement: Write, rows: Sequence[tuple[object, ...]]) -> None:
+        """Execute an INSERT once for each row, of values in the order of the table's columns.
+
+        For many rows of text that is checked already, and a statement that is made once and kept.
+        """
+        self._session._write_many(statement, rows)
+
     def upsert(self, table: sa.Table) -> Upsert:
         """Return an INSERT into the table that can be given an ON CONFLICT."""
         return upsert(table, self._session.dialect)
@@ -108,7 +120,6 @@ class Session(ReadSession):
     def __init__(self, connection: sa.Connection, world: str) -> None:
         super().__init__(connection)
         self.world = world
-        self.dialect = connection.dialect.name
 
     def seen(self, kind: str, key: str | None) -> str | None:
         """Return the subject of the event that this kind and key were used for in this world, or None."""
@@ -144,17 +155,28 @@ class Session(ReadSession):
         return Change(self, 0)
 
     def _write(self, statement: Write, rows: Values | Sequence[Values]) -> sa.CursorResult[*tuple[Any, ...]]:
+        with self._guarded():
+            for row in (rows,) if isinstance(rows, Mapping) else rows:
+                for value in row.values():
+                    if isinstance(value, str) and "\0" in value:
+                        raise UnicodeError("text with a NUL character")
+            return self._connection.execute(statement, rows or None)
+
+    def _write_many(self, statement: Write, rows: Sequence[tuple[object, ...]]) -> None:
+        text, names = _compiled(statement, self._connection.dialect)
+        with self._guarded():
+            given = rows if names is None else [dict(zip(names, row, strict=True)) for row in rows]
+            self._connection.exec_driver_sql(text, list(given))
+
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
         if self.broken is not None:
             raise Conflict(
                 "this unit of work has failed and can't go on",
                 fix="leave the `begin()` block; nothing was changed",
             ) from self.broken
         try:
-            for row in (rows,) if isinstance(rows, Mapping) else rows:
-                for value in row.values():
-                    if isinstance(value, str) and "\0" in value:
-                        raise UnicodeError("text with a NUL character")
-            return self._connection.execute(statement, rows or None)
+            yield
         except UNSTORABLE as cause:
             self.broken = cause
             raise unstorable(cause) from cause
@@ -164,6 +186,16 @@ class Session(ReadSession):
         except Exception as cause:
             self.broken = cause
             raise
+
+
+def _compiled(statement: Write, dialect: sa.Dialect) -> tuple[str, tuple[str, ...] | None]:
+    """Return an INSERT's text, and the names of its parameters unless they go by position."""
+    found = _COMPILED.get((statement, dialect.name))
+    if found is None:
+        compiled = statement.compile(dialect=dialect)
+        names = tuple(compiled.params) if compiled.positiontup is None else None
+        found = _COMPILED[statement, dialect.name] = (str(compiled), names)
+    return found
 
 
 def unstorable(cause: Exception) -> InvalidInput:
@@ -178,6 +210,14 @@ def upsert(table: sa.Table, dialect: str) -> Upsert:
     return postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
 
 
-def parts(items: Sequence[str], size: int = 1_000) -> list[Sequence[str]]:
-    """Cut a list into parts that fit one statement's parameters."""
-    return [items[i : i + size] for i in range(0, len(items), size)]
+def among(column: sa.ColumnElement[str], dialect: str) -> sa.ColumnElement[bool]:
+    """Return the condition that a column is one of the parameter `ids`: one text however many there are."""
+    if dialect == "postgresql":
+        return column == sa.any_(sa.bindparam("ids", type_=postgresql.ARRAY(sa.Text())))
+    values = sa.func.json_each(sa.bindparam("ids", type_=sa.Text())).table_valued("value")
+    return column.in_(sa.select(values.c.value))
+
+
+def id_list(ids: Sequence[str], dialect: str) -> object:
+    """Return what the parameter `ids` of `among` takes."""
+    return list(ids) if dialect == "postgresql" else json.dumps(list(ids))

@@ -4,6 +4,9 @@ WAL with `synchronous=FULL`, `BEGIN IMMEDIATE` for writers, no memory map, on a 
 can read. Versions before 3.51.3 can corrupt a WAL database when two connections write and checkpoint at the
 same time (https://www.sqlite.org/wal.html, the WAL-reset bug; repaired also in 3.44.6 and 3.50.7), so they
 are refused.
+
+No other SQLite library in the same process may open the file, not even to read: file locks belong to the
+process, so the two would not see each other's. Whoever needs a connection takes `choose_driver()`.
 """
 
 from __future__ import annotations
@@ -135,7 +138,7 @@ def open_file(path: Path) -> Path:
 
 
 def make_engine(path: Path, wait_ms: int) -> sa.Engine:
-    """Return an engine on a database file; a connection with the option `write=True` begins a writer."""
+    """Return an engine on a database file; the driver begins nothing by itself, see `begin`."""
     engine = sa.create_engine(
         sa.URL.create("sqlite", database=str(open_file(path))),
         module=choose_driver(),
@@ -162,12 +165,12 @@ def make_engine(path: Path, wait_ms: int) -> sa.Engine:
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 
-    @sa.event.listens_for(engine, "begin")
-    def begin(connection: sa.Connection) -> None:
-        write = connection.get_execution_options().get("write", False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
-
     return engine
+
+
+def begin(connection: sa.Connection, write: bool) -> None:
+    """Begin the transaction: a writer takes its turn now, not at its first write, which could only fail."""
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
 
 
 def faults_of(connection: sa.Connection) -> list[str]:

@@ -6,6 +6,7 @@ same change in `schema.py`. A kept database of every older revision must still o
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib import resources
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 TABLE = "treadle_revision"
 
 
-def migrate(engine: sa.Engine, where: str) -> None:
+def migrate(engine: sa.Engine, begin: Callable[[sa.Connection, bool], None], where: str) -> None:
     """Bring the store to the newest revision; of two processes at once, one finds it done.
 
     Raises:
@@ -30,7 +31,8 @@ def migrate(engine: sa.Engine, where: str) -> None:
     with engine.connect() as connection:
         if _revision(connection) == REVISION:
             return
-    with engine.execution_options(write=True).begin() as connection:
+    with engine.begin() as connection:
+        begin(connection, True)
         found = _revision(connection)
         if found == REVISION:
             return
