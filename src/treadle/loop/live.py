@@ -1,0 +1,212 @@
+"""The wheel of a running server: it answers, feeds, logs, watches, retrains and swaps, all by the same clock.
+
+Four threads beside those that answer:
+
+* **feed**, every second: rows that became known reach the online store, and a moved alias is followed.
+* **log**, ten times a second: the predictions appended since are made to survive a power cut, in one sync.
+* **data**, every two seconds: a changed data folder is read, stored and taken over, or refused whole.
+* **loop**: predictions go from the log to their tables, and the controller ticks.
+
+Killed at any moment, the next start finds everything acknowledged in the log, the online store at a commit,
+and an interrupted tick or turn in the journal, to be finished.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from treadle.loop.answering import Answerer
+from treadle.loop.champions import Champions
+from treadle.loop.data_watch import DataWatch
+from treadle.loop.live_feed import LiveFeed
+from treadle.loop.periodic import Periodic
+from treadle.loop.stored import load_store
+from treadle.loop.training import Store
+from treadle.loop.wheel import Wheel
+from treadle.loop.world import World
+from treadle.records.errors import NotFound, NotReady
+from treadle.records.instants import MINUTE, Duration, Instant, iso
+from treadle.stages.serving.predictor import Predictor
+
+KEPT_NEWS = 50
+PATIENCE = 10.0
+"""Seconds that stopping waits for a piece of feeding, logging or flushing to end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How often each part works."""
+
+    feed: float = 1.0
+    """Seconds between two looks for rows that became known and for a moved alias."""
+    sync: float = 0.1
+    """Seconds after which what was appended to the log is made durable."""
+    data: float = 2.0
+    """Seconds between two looks at the data folder."""
+    loop: float = 5.0
+    """Seconds between two looks whether a flush or a tick is due."""
+    flush: Duration = 10 * MINUTE
+    """Predictions reach their tables this often, by the world's clock; each flush is one file."""
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """One thing that happened while the server ran."""
+
+    at: Instant
+    text: str
+
+
+class Live:
+    """A project being served from its home.
+
+    Args:
+        world: the project and its ports.
+        data: a folder to watch for new data, if any.
+        pace: how often what is done.
+        say: called with a sentence about each thing worth knowing; may be called by any thread.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        *,
+        data: Path | None = None,
+        pace: Pace | None = None,
+        say: Callable[[str], None] = lambda text: None,
+    ) -> None:
+        self.world = world
+        self.draining = False
+        self.news: deque[News] = deque(maxlen=KEPT_NEWS)
+        self.synced = world.predictions.end()
+        self.wheel: Wheel | None = None
+        self._say = say
+        self.feed = LiveFeed(world.project.views, world.online)
+        self.data = None if data is None else DataWatch(world, data, self.tell)
+        self.answerers: Mapping[str, Answerer] = {
+            endpoint.name: Answerer(
+                endpoint, online=world.online, feed=self.feed, log=world.predictions, clock=world.clock
+            )
+            for endpoint in world.project.endpoints
+        }
+        self.champions = {name: Champions(world, answerer) for name, answerer in self.answerers.items()}
+        self._pace = pace or Pace()
+        self.threads: dict[str, Periodic] = {}
+
+    def start(self) -> None:
+        """Bring everything to the present and begin; on return requests are answered if a version serves.
+
+        Raises:
+            NotReady: the home has no data and no data folder was named.
+            InvalidInput: the home has no data and the folder's cannot be used.
+        """
+        store = self._first_store()
+        at = self.world.clock.now()
+        if self.feed.use(store, at):
+            self.tell(f"filled the online store as of {iso(at)}")
+        self._follow()
+        self.wheel = Wheel(self.world, store, self._pace.flush, self.tell)
+        self._repeat("feed", self._feed_once, self._pace.feed)
+        self._repeat("log", self.sync, self._pace.sync)
+        self._repeat("loop", self.wheel.turn, self._pace.loop)
+        if self.data is not None:
+            self._repeat("data", self._data_once, self._pace.data)
+
+    def stop(self) -> None:
+        """End the threads; what was answered is durable in the log and in its table.
+
+        A turn under way is not waited for, nor anything flushed then: the first tick after the next start finishes it.
+        """
+        self.draining = True
+        for thread in self.threads.values():
+            thread.ask_to_stop()
+        ended = [thread.wait(PATIENCE) for name, thread in self.threads.items() if name != "loop"]
+        self.sync()
+        if self.wheel is not None and all(ended) and self.threads["loop"].wait(0.5):
+            self.wheel.flush()
+
+    def not_ready(self) -> list[str]:
+        """Return why requests cannot be answered now; nothing when they can."""
+        if self.draining:
+            return ["the server is stopping"]
+        if self.wheel is None:
+            return ["the server is starting"]
+        reasons = []
+        for name, answerer in self.answerers.items():
+            if answerer.predictor is None:
+                why = self.champions[name].fault or f"no version of {answerer.endpoint.model!r} serves yet"
+                reasons.append(f"endpoint {name!r}: {why}")
+        return reasons or ([] if self.answerers else ["the project has no endpoint"])
+
+    def answerer(self, endpoint: str) -> Answerer:
+        """Return what answers an endpoint.
+
+        Raises:
+            NotFound: there is no such endpoint; near names are offered.
+        """
+        found = self.answerers.get(endpoint)
+        if found is None:
+            raise NotFound.among("model", endpoint, self.answerers)
+        return found
+
+    def pinned(self, endpoint: str, version: str) -> Predictor:
+        """Return the predictor of one version of an endpoint's model; may have to open it.
+
+        Raises:
+            NotFound: there is no such version.
+            TreadleError: it cannot be opened.
+        """
+        self.answerer(endpoint)
+        if not (version.isascii() and version.isdigit()) or len(version) > 9:
+            raise NotFound(
+                f"{endpoint!r} has no version {version!r}", fix="versions are whole numbers, counted from 1"
+            )
+        return self.champions[endpoint].pinned(int(version))
+
+    def tell(self, text: str) -> None:
+        """Note a piece of news and say it."""
+        self.news.append(News(self.world.clock.now(), text))
+        self._say(text)
+
+    def sync(self) -> None:
+        """Make what is in the log survive a power cut."""
+        end = self.world.predictions.end()
+        if end != self.synced:
+            self.world.predictions.sync()
+            self.synced = end
+
+    def _repeat(self, name: str, work: Callable[[], None], every: float) -> None:
+        self.threads[name] = Periodic(name, work, every=every, clock=self.world.clock, say=self.tell)
+        self.threads[name].start()
+
+    def _first_store(self) -> Store:
+        try:
+            return load_store(self.world)
+        except NotReady:
+            if self.data is None:
+                raise
+            return self.data.take()
+
+    def _feed_once(self) -> None:
+        self.feed.advance(self.world.clock.now())
+        self._follow()
+
+    def _follow(self) -> None:
+        for name, champions in self.champions.items():
+            had = champions.fault
+            version = champions.follow()
+            if version is not None:
+                self.tell(f"endpoint {name!r} answers with version {version}")
+            elif champions.fault is not None and champions.fault != had:
+                self.tell(f"endpoint {name!r}: {champions.fault}")
+
+    def _data_once(self) -> None:
+        if self.data is None or self.wheel is None:
+            return
+        store = self.data.look()
+        if store is not None:
+            self.feed.use(store, self.world.clock.now())
+            self.wheel.use(store)

@@ -1,0 +1,82 @@
+"""The slow part of a running server: predictions go to their tables, and the controller ticks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from treadle.loop.controller import Controller, Turned
+from treadle.loop.stopwatch import Stopwatch
+from treadle.loop.training import Store
+from treadle.loop.world import World
+from treadle.records.instants import HOUR, MINUTE, Duration, Instant
+from treadle.stages.serving.prediction_log import PredictionFlusher
+
+
+class Wheel:
+    """The part of a server that need not be quick: flushing predictions to tables, and the ticks.
+
+    Ticks come at whole multiples of a period, so a tick that was cut off is found again under the same key.
+
+    Args:
+        world: the project and its ports.
+        store: the stored rows.
+        flush_every: how often predictions reach their tables between ticks.
+        tell: called with a sentence about each turn.
+    """
+
+    def __init__(
+        self, world: World, store: Store, flush_every: Duration, tell: Callable[[str], None]
+    ) -> None:
+        self.every = tick_period([monitor.every for monitor in world.project.monitors])
+        self.last_tick: Instant | None = None
+        self.next_tick = _following(world.clock.now(), self.every)
+        self._world = world
+        self._tell = tell
+        self._controller = Controller(world, store, Stopwatch())
+        self._flusher = PredictionFlusher(world.project.endpoints, world.predictions, world.tables)
+        self._new_store: Store | None = None
+        self._flush_every = flush_every
+        self._flushed = world.clock.now()
+
+    def use(self, store: Store) -> None:
+        """Go on with newly stored rows, from the next tick on."""
+        self._new_store = store
+
+    def turn(self) -> None:
+        """Do what is due: a tick, with all the turns it causes, or a flush."""
+        at = self._world.clock.now()
+        if at >= self.next_tick:
+            self._tick(at - at % self.every)
+        elif at - self._flushed >= self._flush_every:
+            self.flush()
+
+    def flush(self) -> None:
+        """Move predictions from the log to their tables."""
+        self._flusher.flush()
+        self._flushed = self._world.clock.now()
+
+    def _tick(self, due: Instant) -> None:
+        # Taken and then used, so that rows that come meanwhile are not lost.
+        store, self._new_store = self._new_store, None
+        if store is not None:
+            self._controller.use(store)
+        for turned in self._controller.tick(due):
+            self._tell(_sentence(turned))
+        self.last_tick, self.next_tick = due, _following(due, self.every)
+        self._flushed = self._world.clock.now()
+
+
+def tick_period(every: Sequence[Duration]) -> Duration:
+    """Return how often the controller ticks: like the most frequent monitor, at least hourly. Pure."""
+    return max(min([*every, HOUR]), MINUTE)
+
+
+def _following(at: Instant, every: Duration) -> Instant:
+    return at - at % every + every
+
+
+def _sentence(turned: Turned) -> str:
+    decision = turned.result.decision
+    verdict = "no gate" if decision is None else decision.verdict.value
+    why = "" if decision is None or not decision.reasons else f" ({decision.reasons[0]})"
+    return f"{turned.reason} → trained on {turned.result.trained.rows:,} rows → {verdict}{why}"
