@@ -146,7 +146,9 @@ def _explaining(path: str, start: tuple[int, int], end: tuple[int, int]) -> ast.
     smallest = (sys.maxsize, sys.maxsize)
     for node in ast.walk(tree):
         span = _span(node.test if isinstance(node, ast.If | ast.IfExp | ast.While | ast.Assert) else node)
-        if span is None or not _explains(node) or not (span[0] <= start and end <= span[1]):
+        # The jump of `a if x else b` is placed on the whole of it, that of `if x:` on the test.
+        whole = isinstance(node, ast.IfExp) and _span(node) == (start, end)
+        if span is None or not _explains(node) or not (whole or (span[0] <= start and end <= span[1])):
             continue
         size = (span[1][0] - span[0][0], span[1][1] - span[0][1])
         if size < smallest:
