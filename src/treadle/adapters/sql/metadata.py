@@ -192,7 +192,7 @@ def open_metadata(url: str, *, wait: Duration = WAIT) -> SqlMetadata:
         NotReady: the database does not answer, needs a driver that is absent, or was made by a newer treadle.
         Corrupt: the file is not a database.
 
-    Cost: about 1 ms on a store that is up to date (imports aside); the first time, what Alembic takes.
+    Cost: about 3 ms on a store that is up to date (imports aside); the first time, what Alembic takes.
     """
     forms = "sqlite:////folder/metadata.db or postgresql://user@host/database"
     try:
