@@ -67,7 +67,7 @@ def test_a_clear_gain_is_promoted_with_a_sentence_that_holds_the_numbers():
     assert decision.verdict is Verdict.PROMOTED
     assert decision.reasons == (
         "AUC 0.7531 against 0.7402 of version 2 on 12,431 rows labelled 2013-06-01…2013-06-15: "
-        "+0.0129 (95 % +0.0102 to +0.0156), p < 0.0001: clearly more than +0",
+        "+0.0129 (95 % +0.0102 to +0.0156), p < 0.0001: clearly better",
     )
     assert decision.window == JUNE
     assert GateDecision.from_json(decision.as_json()) == decision
@@ -291,3 +291,13 @@ def test_gates_that_make_no_sense_are_refused():
     with pytest.raises(InvalidInput, match="marign"):
         gate_from_json({"is": "better_than_champion", "marign": 0.1})
     assert gate_from_json({"is": "better_than_champion"}) == BetterThanChampion()
+
+
+def test_a_margin_is_named_in_the_sentence():
+    for value, words in (
+        (0.03, "clearly above"),
+        (-0.03, "clearly below"),
+        (0.005, "neither clearly above nor clearly below"),
+    ):
+        (sentence,) = decide([better_than_champion(margin=0.005)], evidence(comparison(value))).reasons
+        assert sentence.endswith(f": {words} the margin of +0.005")

@@ -122,11 +122,10 @@ def _better_than_champion(gate: BetterThanChampion, evidence: Evidence) -> GateO
         sentence = f"the {metric} cannot be compared{_rows(comparison)}: too few labels of both classes"
         return GateOutcome(gate=str(gate), result="inconclusive", sentence=sentence)
     result: GateResult = "inconclusive"
-    meaning = f"not clearly more than {gate.margin:+.4g}, nor clearly less"
     if difference.lower_bound(gate.confidence) > gate.margin:
-        result, meaning = "pass", f"clearly more than {gate.margin:+.4g}"
+        result = "pass"
     elif difference.upper_bound(gate.confidence) < gate.margin:
-        result, meaning = "fail", f"clearly less than {gate.margin:+.4g}"
+        result = "fail"
     new, old = comparison.challenger[gate.metric], comparison.champion[gate.metric]
     p = difference.p_below(gate.margin) if result == "fail" else difference.p_above(gate.margin)
     return GateOutcome(
@@ -134,7 +133,8 @@ def _better_than_champion(gate: BetterThanChampion, evidence: Evidence) -> GateO
         result=result,
         sentence=(
             f"{metric} {new:.4f} against {old:.4f} of version {evidence.champion_version}"
-            f"{_rows(comparison)}: {_spread(difference, gate.confidence)}, {_p(p)}: {meaning}"
+            f"{_rows(comparison)}: {_spread(difference, gate.confidence)}, {_p(p)}:"
+            f" {_meaning(result, gate.margin)}"
         ),
         numbers={
             "challenger": new,
@@ -206,6 +206,13 @@ def _loads_and_answers(gate: LoadsAndAnswers, evidence: Evidence) -> GateOutcome
     said = "the package loads and answers" if check.ok else "the package does not load or answer"
     sentence = f"{said}: {check.detail}" if check.detail else said
     return GateOutcome(gate=str(gate), result="pass" if check.ok else "fail", sentence=sentence)
+
+
+def _meaning(result: GateResult, margin: float) -> str:
+    above, below = ("better", "worse") if margin == 0.0 else ("above", "below")
+    asked = "" if margin == 0.0 else f" the margin of {margin:+.4g}"
+    said = {"pass": f"clearly {above}", "fail": f"clearly {below}"}
+    return said.get(result, f"neither clearly {above} nor clearly {below}") + asked
 
 
 def _rows(comparison: Comparison) -> str:
