@@ -45,8 +45,12 @@ def write_tables(folder: Path) -> None:
 
 def main(arguments: list[str]) -> None:
     """Parse the command line and write the tables."""
-    parser = argparse.ArgumentParser(prog="python -m examples.flights.data", description=__doc__.splitlines()[0])
-    parser.add_argument("folder", type=Path, metavar="DIR", help="where the Parquet files go; made when missing")
+    parser = argparse.ArgumentParser(
+        prog="python -m examples.flights.data", description=__doc__.splitlines()[0]
+    )
+    parser.add_argument(
+        "folder", type=Path, metavar="DIR", help="where the Parquet files go; made when missing"
+    )
     write_tables(parser.parse_args(arguments).folder)
 
 

@@ -53,7 +53,9 @@ arriving_plane = tr.WindowView(
     source=arrivals,
     features=[tr.mean("arr_delay", over="1d"), tr.count("arr_delay", over="1d")],
 )
-late_on_route = tr.WindowView("route", entity=route, source=arrivals, features=[tr.mean("late", over="28d", name="late_rate_28d")])
+late_on_route = tr.WindowView(
+    "route", entity=route, source=arrivals, features=[tr.mean("late", over="28d", name="late_rate_28d")]
+)
 
 
 @tr.row_feature

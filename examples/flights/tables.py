@@ -5,7 +5,9 @@ import polars as pl
 import treadle as tr
 
 NEW_YORK = "America/New_York"
-NO_AIRPORT_ROW = "America/Puerto_Rico"  # BQN, SJU, STT and PSE have no row in airports; they keep Atlantic Standard Time
+NO_AIRPORT_ROW = (
+    "America/Puerto_Rico"  # BQN, SJU, STT and PSE have no row in airports; they keep Atlantic Standard Time
+)
 
 flights = tr.Source.parquet(
     "flights",
@@ -102,7 +104,10 @@ def _with_arrival(rows: pl.DataFrame, zone: object) -> pl.DataFrame:
 
     same_day, next_day = arrival(0), arrival(1)
     return rows.with_columns(
-        sched_arr=pl.when(same_day > pl.col("sched_dep")).then(same_day).otherwise(next_day).fill_null(next_day)
+        sched_arr=pl.when(same_day > pl.col("sched_dep"))
+        .then(same_day)
+        .otherwise(next_day)
+        .fill_null(next_day)
     )
 
 

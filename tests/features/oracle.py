@@ -28,7 +28,10 @@ def window(rows, key, at, over, function, column):
         inside = [
             r
             for r in rows
-            if r["key"] == key and at - over <= r["event_time"] < at and r["known_at"] <= at and not r["tombstone"]
+            if r["key"] == key
+            and at - over <= r["event_time"] < at
+            and r["known_at"] <= at
+            and not r["tombstone"]
         ]
     if column is None:
         return float(len(inside))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import tests.features.oracle as oracle
+from tests.features import oracle
 from treadle.define.entities import Entity
 from treadle.define.sources import Source
 from treadle.define.views import FeatureView, WindowView, count, mean, total
@@ -40,8 +40,11 @@ values = st.one_of(
 )
 
 
+VARIED = st.integers(0, 6)
+
+
 @st.composite
-def facts(draw, *, lateness=st.integers(0, 6)):
+def facts(draw, *, lateness=VARIED):
     rows = []
     for number in range(draw(st.integers(0, 25))):
         event = draw(st.integers(0, 30))
@@ -60,7 +63,9 @@ def facts(draw, *, lateness=st.integers(0, 6)):
 
 
 spines = st.lists(
-    st.tuples(st.sampled_from(["x", "y", "1", "z", None]), st.sampled_from([1, 11, None]), st.integers(-2, 45)),
+    st.tuples(
+        st.sampled_from(["x", "y", "1", "z", None]), st.sampled_from([1, 11, None]), st.integers(-2, 45)
+    ),
     min_size=1,
     max_size=12,
 )
@@ -93,10 +98,7 @@ def spine_frame(spine):
 
 def expected_windows(rows, spine):
     return [
-        [
-            oracle.window(rows, (a, b), at, f.over, f.function, f.column)
-            for f in WINDOWS.features
-        ]
+        [oracle.window(rows, (a, b), at, f.over, f.function, f.column) for f in WINDOWS.features]
         for a, b, at in spine
     ]
 
@@ -109,7 +111,7 @@ def test_latest_value_is_the_oracles(rows, spine):
     assert found == [oracle.latest(rows, (a, b), t, TTL, "v") for a, b, t in spine]
 
 
-@pytest.mark.parametrize("lateness", [st.just(0), st.just(3), st.integers(0, 6)], ids=["none", "constant", "varied"])
+@pytest.mark.parametrize("lateness", [st.just(0), st.just(3), VARIED], ids=["none", "constant", "varied"])
 def test_window_is_the_oracles(lateness):
     @given(facts(lateness=lateness), spines)
     @settings(max_examples=120, deadline=None)
@@ -133,7 +135,9 @@ def test_online_state_replayed_in_known_order_gives_the_same_answers(rows, momen
         while waiting and waiting[0]["known_at"] <= at:
             r = waiting.pop(0)
             key = r["key"]
-            candidate = Latest(r["event_time"], r["created_time"], r["row"], r["known_at"], r["tombstone"], [r["v"]])
+            candidate = Latest(
+                r["event_time"], r["created_time"], r["row"], r["known_at"], r["tombstone"], [r["v"]]
+            )
             changed = newer(latest_state.get(key), candidate)
             if changed is not None:
                 latest_state[key] = changed
@@ -148,7 +152,15 @@ def test_online_state_replayed_in_known_order_gives_the_same_answers(rows, momen
 
 def test_event_at_t_is_out_and_event_exactly_one_window_ago_is_in():
     rows = [
-        {"key": ("x", 1), "v": v, "event_time": t, "known_at": t, "created_time": t, "row": i, "tombstone": False}
+        {
+            "key": ("x", 1),
+            "v": v,
+            "event_time": t,
+            "known_at": t,
+            "created_time": t,
+            "row": i,
+            "tombstone": False,
+        }
         for i, (t, v) in enumerate([(4, 1.0), (5, 10.0), (10, 100.0)])
     ]
     frame, at = spine_frame([("x", 1, 10)])
@@ -157,14 +169,30 @@ def test_event_at_t_is_out_and_event_exactly_one_window_ago_is_in():
 
 def test_value_expires_one_microsecond_after_its_ttl():
     rows = [
-        {"key": ("x", 1), "v": 5.0, "event_time": 0, "known_at": 0, "created_time": 0, "row": 0, "tombstone": False}
+        {
+            "key": ("x", 1),
+            "v": 5.0,
+            "event_time": 0,
+            "known_at": 0,
+            "created_time": 0,
+            "row": 0,
+            "tombstone": False,
+        }
     ]
     frame, at = spine_frame([("x", 1, TTL), ("x", 1, TTL + 1)])
     assert LatestTable(LATEST, stored(rows)).lookup(frame, at)["now_v"].to_list() == [5.0, None]
 
 
 def test_correction_is_seen_only_once_it_is_known():
-    first = {"key": ("x", 1), "v": 1.0, "event_time": 3, "created_time": 3, "known_at": 3, "row": 0, "tombstone": False}
+    first = {
+        "key": ("x", 1),
+        "v": 1.0,
+        "event_time": 3,
+        "created_time": 3,
+        "known_at": 3,
+        "row": 0,
+        "tombstone": False,
+    }
     better = {**first, "v": 2.0, "created_time": 6, "known_at": 6, "row": 1}
     frame, at = spine_frame([("x", 1, 5), ("x", 1, 6)])
     assert LatestTable(LATEST, stored([better, first])).lookup(frame, at)["now_v"].to_list() == [1.0, 2.0]
@@ -172,7 +200,15 @@ def test_correction_is_seen_only_once_it_is_known():
 
 def test_newest_row_wins_even_if_its_value_is_null():
     rows = [
-        {"key": ("x", 1), "v": v, "event_time": t, "created_time": t, "known_at": t, "row": t, "tombstone": False}
+        {
+            "key": ("x", 1),
+            "v": v,
+            "event_time": t,
+            "created_time": t,
+            "known_at": t,
+            "row": t,
+            "tombstone": False,
+        }
         for t, v in [(1, 7.0), (2, None)]
     ]
     frame, at = spine_frame([("x", 1, 3)])

@@ -84,4 +84,3 @@ def active(wanted: str) -> Operations:
             command="treadle run PIPELINE",
         )
     return operations
-

@@ -31,7 +31,9 @@ class Endpoint:
     requests: Requests
     labels: Labels
 
-    def __init__(self, name: str, *, model: str, features: FeatureSet, requests: Requests, labels: Labels) -> None:
+    def __init__(
+        self, name: str, *, model: str, features: FeatureSet, requests: Requests, labels: Labels
+    ) -> None:
         faults = [fault for fault in [name_fault("endpoint", name)] if fault]
         if model.count("@") != 1 or not all(model.split("@")):
             faults.append(f"endpoint {name!r}: model {model!r} is not written name@alias")

@@ -103,7 +103,9 @@ class FeatureSet:
     def names(self) -> tuple[str, ...]:
         """The features' names in the order the model gets them."""
         return tuple(
-            name for part in self.parts for name in (part.columns if isinstance(part, Selection) else (part.name,))
+            name
+            for part in self.parts
+            for name in (part.columns if isinstance(part, Selection) else (part.name,))
         )
 
     @property

@@ -37,7 +37,9 @@ class Labels:
             if c not in source.columns
         ]
         if source.timing.event_time is None:
-            faults.append(f"labels {name!r}: source {source.name!r} needs an event_time: when the label became true")
+            faults.append(
+                f"labels {name!r}: source {source.name!r} needs an event_time: when the label became true"
+            )
         if not key:
             faults.append(f"labels {name!r} have no key")
         if faults:

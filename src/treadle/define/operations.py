@@ -29,7 +29,9 @@ def training_set(
     Returns:
         Rows ordered by prediction time; every value in them was known at its row's T.
     """
-    return active("training_set").training_set(endpoint, instant(until), None if since is None else instant(since))
+    return active("training_set").training_set(
+        endpoint, instant(until), None if since is None else instant(since)
+    )
 
 
 def split(frame: Frame, *, by_time: str | int) -> tuple[Frame, Frame]:

@@ -99,7 +99,11 @@ class Project:
         for endpoint in self.endpoints:
             used[endpoint.requests.source.name] = f"endpoint {endpoint.name!r} (requests)"
             used[endpoint.labels.source.name] = f"endpoint {endpoint.name!r} (labels)"
-        faults += [f"{user} uses {name!r}, which is not among the sources" for name, user in used.items() if name not in names]
+        faults += [
+            f"{user} uses {name!r}, which is not among the sources"
+            for name, user in used.items()
+            if name not in names
+        ]
         endpoints = {endpoint.name for endpoint in self.endpoints}
         faults += [
             f"monitor {monitor.name!r} watches endpoint {monitor.endpoint!r}, which is not among the endpoints"

@@ -91,7 +91,9 @@ class Source:
         faults = [fault for fault in [name_fault("source", name)] if fault]
         faults += type_faults(f"source {name!r}", columns)
         faults += _timing_faults(f"source {name!r}", timing, columns)
-        faults += [f"source {name!r}: unique column {c!r} is not in columns" for c in unique if c not in columns]
+        faults += [
+            f"source {name!r}: unique column {c!r} is not in columns" for c in unique if c not in columns
+        ]
         if faults:
             raise InvalidInput("the source cannot be defined", faults=faults)
         return cls(
@@ -143,7 +145,9 @@ def table(
         faults = [fault for fault in [name_fault("table", name)] if fault]
         faults += type_faults(f"table {name!r}", columns)
         faults += _timing_faults(f"table {name!r}", timing, columns)
-        faults += [f"table {name!r}: unique column {c!r} is not in columns" for c in unique if c not in columns]
+        faults += [
+            f"table {name!r}: unique column {c!r} is not in columns" for c in unique if c not in columns
+        ]
         if not inputs:
             faults.append(f"table {name!r} reads no source: name its sources as parameters")
         if faults:
@@ -172,9 +176,13 @@ def _timing_faults(owner: str, timing: Timing, columns: Mapping[str, str]) -> li
         if column is not None and columns.get(column) != "time":
             faults.append(f"{owner}: {role} column {column!r} must be listed in columns with type 'time'")
     if timing.tombstone is not None and columns.get(timing.tombstone) != "bool":
-        faults.append(f"{owner}: tombstone column {timing.tombstone!r} must be listed in columns with type 'bool'")
+        faults.append(
+            f"{owner}: tombstone column {timing.tombstone!r} must be listed in columns with type 'bool'"
+        )
     if timing.event_time is None and (timing.known_after or timing.known_at or timing.created_time):
         faults.append(f"{owner}: known_after, known_at and created_time need an event_time")
-    faults += [f"{owner}: {c!r} is reserved (names starting with __ are ours)" for c in columns if c.startswith("__")]
+    faults += [
+        f"{owner}: {c!r} is reserved (names starting with __ are ours)" for c in columns if c.startswith("__")
+    ]
     faults += [f"{owner} lists column {c!r} twice" for c in duplicates(columns)]
     return faults

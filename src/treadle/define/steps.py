@@ -33,6 +33,7 @@ class Step(Generic[P, R]):
     """Digest of the function's source without decorators and comments."""
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run the step: through the runner inside a pipeline, as the plain function elsewhere."""
         operations = ACTIVE.get()
         if operations is None:
             return self.function(*args, **kwargs)
@@ -50,6 +51,7 @@ class Pipeline(Generic[P, R]):
     parameters: tuple[str, ...]
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run the pipeline's body where it stands, without recording it."""
         return self.function(*args, **kwargs)
 
     @property
@@ -106,7 +108,9 @@ def _check(kind: str, function: Callable[..., object]) -> None:
         faults.append(f"{kind} {function.__qualname__!r} is nested; define it at the top of a module")
     if faults:
         raise InvalidInput(
-            f"the {kind} cannot be defined", where=f"{function.__module__}.{function.__qualname__}", faults=faults
+            f"the {kind} cannot be defined",
+            where=f"{function.__module__}.{function.__qualname__}",
+            faults=faults,
         )
 
 

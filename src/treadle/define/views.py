@@ -40,10 +40,14 @@ def total(column: str, *, over: str | int, name: str | None = None) -> Aggregate
     return _aggregate("sum", column, over, name)
 
 
-def _aggregate(function: AggregateFunction, column: str | None, over: str | int, name: str | None) -> Aggregate:
+def _aggregate(
+    function: AggregateFunction, column: str | None, over: str | int, name: str | None
+) -> Aggregate:
     window = duration(over)
     if window == 0:
-        raise InvalidInput(f"the window of {function}({column!r}) is empty", fix="give a duration such as over='3h'")
+        raise InvalidInput(
+            f"the window of {function}({column!r}) is empty", fix="give a duration such as over='3h'"
+        )
     default = "_".join(part for part in (column, function, short(window)) if part)
     return Aggregate(function, column, window, name or default)
 
@@ -158,7 +162,9 @@ class WindowView:
         ]
         if faults:
             raise InvalidInput("the window view cannot be defined", faults=faults)
-        for slot, value in zip(self.__slots__, (name, entity, source, listed, owner, description), strict=True):
+        for slot, value in zip(
+            self.__slots__, (name, entity, source, listed, owner, description), strict=True
+        ):
             object.__setattr__(self, slot, value)
 
     def select(self, *names: str) -> Selection:

@@ -147,11 +147,17 @@ class Controller:
                     key=key,
                 )
 
-    def _record_decision(self, unit: Unit, decision: TriggerDecision, worth_keeping: bool, at: Instant) -> None:
+    def _record_decision(
+        self, unit: Unit, decision: TriggerDecision, worth_keeping: bool, at: Instant
+    ) -> None:
         if worth_keeping:
             for evaluation in decision.evaluations:
                 unit.journal.append(
-                    "trigger.evaluated", evaluation.trigger, at, evaluation.as_json(), key=f"{evaluation.trigger}:{at}"
+                    "trigger.evaluated",
+                    evaluation.trigger,
+                    at,
+                    evaluation.as_json(),
+                    key=f"{evaluation.trigger}:{at}",
                 )
         for firing in decision.firings:
             unit.journal.append("trigger.fired", firing.pipeline, at, firing.as_json(), key=firing.id)

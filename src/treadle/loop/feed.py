@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from heapq import merge
+from typing import TypeAlias
 
 import numpy as np
 import polars as pl
@@ -14,24 +13,15 @@ from treadle.ports.online import Batch, Online
 from treadle.records.instants import Instant
 from treadle.records.rows import KNOWN_AT, ROW
 from treadle.stages.features.state import Value
-from treadle.stages.features.writer import Applier, make_applier
+from treadle.stages.features.writer import make_applier
 
 CURSOR = "feed"
 """The online store's cursor: everything known up to and including this instant has been applied."""
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One row on its way to the online store; ordered by when it became known, then by source and row."""
-
-    known_at: Instant
-    order: int
-    row: int
-    values: Sequence[Value]
-
-    def sort_key(self) -> tuple[Instant, int, int]:
-        """The order in which changes are applied."""
-        return self.known_at, self.order, self.row
+Change: TypeAlias = tuple[Instant, int, int, Sequence[Value]]
+"""One row on its way to the online store: (known_at, source's place, row number, values). The first three order it, and no
+two rows share them, so tuples sort by themselves."""
 
 
 class Feed:
@@ -48,20 +38,29 @@ class Feed:
         self._rows = {name: rows[name].sort(KNOWN_AT, ROW) for name in names}
         self._known = {name: frame[KNOWN_AT].to_numpy() for name, frame in self._rows.items()}
         self._appliers = [make_applier(name, [v for v in views if v.source.name == name]) for name in names]
+        self._apply = [applier.apply for applier in self._appliers]
 
     def changes(self, after: Instant, until: Instant) -> Iterator[Change]:
         """Yield the rows that became known in (after, until], in order."""
-        streams = [self._stream(order, applier, after, until) for order, applier in enumerate(self._appliers)]
-        return merge(*streams, key=Change.sort_key)
+        waiting = [
+            (known_at, order, row, values)
+            for order, applier in enumerate(self._appliers)
+            for known_at, row, values in applier.events(self._slice(applier.source, after, until))
+        ]
+        waiting.sort()  # one source after the other is sorted already, which the sort makes use of
+        return iter(waiting)
 
     def next_known(self, after: Instant) -> Instant | None:
         """Return when the first row after an instant becomes known, or None when there is none."""
-        following = (times[int(np.searchsorted(times, after, "right")) :][:1] for times in self._known.values())
+        following = (
+            times[int(np.searchsorted(times, after, "right")) :][:1] for times in self._known.values()
+        )
         return min((int(times[0]) for times in following if len(times)), default=None)
 
     def apply(self, batch: Batch, change: Change) -> None:
         """Apply one row to every view on its source."""
-        self._appliers[change.order].apply(batch, change.known_at, change.row, change.values)
+        known_at, order, row, values = change
+        self._apply[order](batch, known_at, row, values)
 
     def advance(self, online: Online, until: Instant) -> int:
         """Bring the online store to an instant, from wherever it stands; returns the number of rows applied.
@@ -92,10 +91,6 @@ class Feed:
             self.apply(batch, change)
             applied += 1
         return applied
-
-    def _stream(self, order: int, applier: Applier, after: Instant, until: Instant) -> Iterator[Change]:
-        for known_at, row, values in applier.events(self._slice(applier.source, after, until)):
-            yield Change(known_at, order, row, values)
 
     def _slice(self, source: str, after: Instant, until: Instant) -> pl.DataFrame:
         first, last = np.searchsorted(self._known[source], [after, until], "right")

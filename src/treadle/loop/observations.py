@@ -12,7 +12,12 @@ from treadle.records.instants import Instant
 from treadle.records.rows import KNOWN_AT, ROW
 from treadle.stages.serving.prediction_log import table_name
 
-EMPTY = {"prediction_id": pl.String(), "at": pl.Datetime("us", "UTC"), "version": pl.Int64(), "score": pl.Float64()}
+EMPTY = {
+    "prediction_id": pl.String(),
+    "at": pl.Datetime("us", "UTC"),
+    "version": pl.Int64(),
+    "score": pl.Float64(),
+}
 
 
 def served_between(
@@ -23,7 +28,8 @@ def served_between(
     Args:
         world: where the prediction table is.
         endpoint: whose predictions.
-        first, after: the span of T.
+        first: the first T.
+        after: the T before which to stop.
         columns: which columns to read; None reads all.
     """
     name = table_name(endpoint.name)
@@ -54,5 +60,8 @@ def labels_known(store: Store, endpoint: Endpoint, by: Instant) -> pl.DataFrame:
 def with_labels(store: Store, endpoint: Endpoint, rows: pl.DataFrame, known_by: Instant) -> pl.DataFrame:
     """Return prediction rows with `__label`, null where the label is not known by the instant."""
     return rows.join(
-        labels_known(store, endpoint, known_by), on=list(endpoint.labels.key), how="left", maintain_order="left"
+        labels_known(store, endpoint, known_by),
+        on=list(endpoint.labels.key),
+        how="left",
+        maintain_order="left",
     )

@@ -26,7 +26,9 @@ class SidePolicies:
     Trainings run in a thread of their own, so that the replay goes on meanwhile; nothing of the loop depends on them.
     """
 
-    def __init__(self, world: World, store: Store, endpoint: Endpoint, span: Span, zone: str, pipeline: str) -> None:
+    def __init__(
+        self, world: World, store: Store, endpoint: Endpoint, span: Span, zone: str, pipeline: str
+    ) -> None:
         self._world = world
         self._store = store
         self._endpoint = endpoint

@@ -26,7 +26,8 @@ def load_predictor(world: World, endpoint: Endpoint, version: ModelVersion) -> P
         extra = [name for name in plan.names if name not in opened.names]
         raise TreadleError(
             f"{version.ref} was trained on other features than endpoint {endpoint.name!r} looks up",
-            faults=[f"the model needs {n!r}" for n in missing] + [f"the model does not know {n!r}" for n in extra],
+            faults=[f"the model needs {n!r}" for n in missing]
+            + [f"the model does not know {n!r}" for n in extra],
             fix="train a version on the present feature set, or restore the definitions the version was trained with",
             command="treadle run PIPELINE",
         )

@@ -63,7 +63,9 @@ def psi_against(world: World, version: ModelVersion, scores: npt.NDArray[np.floa
     return None if reference is None or not len(scores) else distance(_PSI, reference, scores)
 
 
-def _auc(world: World, monitor: Monitor, rows: pl.DataFrame, champion: ModelVersion, at: Instant) -> MonitorReading:
+def _auc(
+    world: World, monitor: Monitor, rows: pl.DataFrame, champion: ModelVersion, at: Instant
+) -> MonitorReading:
     rule = monitor.performance
     assert rule is not None
     window, served, judged = _matured(monitor, rule.maturity, rows, at)

@@ -66,7 +66,9 @@ class Requests:
             _physical(rows.select(endpoint.labels.key)),
         )
 
-    def between(self, after: Instant, until: Instant, name: str) -> Iterator[tuple[Instant, str, Sequence[Value]]]:
+    def between(
+        self, after: Instant, until: Instant, name: str
+    ) -> Iterator[tuple[Instant, str, Sequence[Value]]]:
         """Yield (T, prediction id, fields) of the requests with after < T <= until."""
         first, last = (int(i) for i in np.searchsorted(self.at, [after, until], "right"))
         size = last - first
@@ -213,7 +215,7 @@ class Replay:
         apply = self._feed.apply
         records = []
         for at, identity, values in self._requests.between(after, until, self.endpoint.name):
-            while pending is not None and pending.known_at <= at:
+            while pending is not None and pending[0] <= at:
                 apply(batch, pending)
                 pending = next(changes, None)
             records.append(encode_prediction(predictor.predict(batch, values, at, identity)))
@@ -225,7 +227,9 @@ class Replay:
     def _predictor(self, at: Instant) -> Predictor:
         """Return the champion as of the day's beginning, so that a repeated day is answered by the same version."""
         with self.world.metadata.read() as view:
-            version = view.models.get_by_alias(self.endpoint.model_name, self.endpoint.alias, at=max(at, self.span.start))
+            version = view.models.get_by_alias(
+                self.endpoint.model_name, self.endpoint.alias, at=max(at, self.span.start)
+            )
         if version.version not in self._predictors:
             self._predictors = {version.version: load_predictor(self.world, self.endpoint, version)}
         return self._predictors[version.version]
@@ -240,7 +244,9 @@ class Replay:
 
     def _save(self, done: DayDone) -> None:
         with self.world.metadata.begin() as unit:
-            unit.checkpoints.put(CHECKPOINT, {"through": done.through, "log": done.log_position}, self._clock.now())
+            unit.checkpoints.put(
+                CHECKPOINT, {"through": done.through, "log": done.log_position}, self._clock.now()
+            )
 
     def _close_months(self, through: Instant | None) -> None:
         for month in self.policies.closed_months(through):
@@ -249,13 +255,21 @@ class Replay:
 
     def _report(self, result: TurnResult, reason: str) -> None:
         decision = result.decision
-        verdict = f"{decision.verdict.value}: {decision.reasons[0]}" if decision and decision.reasons else "no gate"
-        name = f"{self.endpoint.model_name}/{decision.challenger_version}" if decision else self.endpoint.model_name
-        self._say(f"{iso(self._clock.now())[:10]}  {reason} → trained {name} on {result.trained.rows:,} rows → {verdict}")
+        verdict = (
+            f"{decision.verdict.value}: {decision.reasons[0]}" if decision and decision.reasons else "no gate"
+        )
+        name = (
+            f"{self.endpoint.model_name}/{decision.challenger_version}"
+            if decision
+            else self.endpoint.model_name
+        )
+        self._say(
+            f"{iso(self._clock.now())[:10]}  {reason} → trained {name} on {result.trained.rows:,} rows → {verdict}"
+        )
 
 
 def _physical(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.select(
-        pl.col(name).to_physical() if dtype.is_temporal() else pl.col(name) for name, dtype in rows.schema.items()
+        pl.col(name).to_physical() if dtype.is_temporal() else pl.col(name)
+        for name, dtype in rows.schema.items()
     )
-

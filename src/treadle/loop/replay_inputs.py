@@ -34,7 +34,11 @@ def prepare_store(world: World, folder: Path, until: Instant | None) -> Store:
     with world.metadata.begin() as unit:
         saved = unit.checkpoints.get(CHECKPOINT)
         if saved is not None and saved.value != inputs:
-            changed = [name for name, value in inputs.items() if not isinstance(saved.value, dict) or saved.value.get(name) != value]
+            changed = [
+                name
+                for name, value in inputs.items()
+                if not isinstance(saved.value, dict) or saved.value.get(name) != value
+            ]
             raise Conflict(
                 f"the home holds a replay of other {' and '.join(changed)}",
                 fix="replay into a new home, so that what this one shows stays explained",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from treadle.loop.observations import served_between, with_labels
 from treadle.loop.replay import Replay
 from treadle.loop.summary import (
     MonthScores,
@@ -17,7 +18,6 @@ from treadle.loop.summary import (
     trainings_of,
     verdicts_of,
 )
-from treadle.loop.observations import served_between, with_labels
 from treadle.loop.turn import load_model
 from treadle.records.digests import Json
 from treadle.records.frames import LABEL
@@ -104,7 +104,8 @@ def report_json(report: ReplayReport) -> dict[str, Json]:
             for v in report.verdicts
         ],
         "alerts": [
-            {"at": iso(a.at), "monitor": a.monitor, "kind": a.kind, "message": a.message} for a in report.alerts
+            {"at": iso(a.at), "monitor": a.monitor, "kind": a.kind, "message": a.message}
+            for a in report.alerts
         ],
         "policies": [cost.as_json() for cost in report.costs],
         "digests": dict(report.digests),
@@ -140,7 +141,10 @@ def _importance(replay: Replay, champion: ModelVersion) -> tuple[FeatureImportan
     """Return the champion's feature importance on the newest month it can be measured on."""
     first, after = replay.policies.month_bounds(replay.span.months[-1])
     rows = with_labels(
-        replay.store, replay.endpoint, served_between(replay.world, replay.endpoint, first, after), replay.now()
+        replay.store,
+        replay.endpoint,
+        served_between(replay.world, replay.endpoint, first, after),
+        replay.now(),
     )
     judged = rows.filter(rows[LABEL].is_not_null())
     if judged[LABEL].n_unique() < 2:

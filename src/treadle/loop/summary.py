@@ -48,7 +48,13 @@ class MonthScores:
 
 
 def month_scores(
-    world: World, store: Store, endpoint: Endpoint, policies: SidePolicies, frozen: ModelVersion, month: str, known_by: Instant
+    world: World,
+    store: Store,
+    endpoint: Endpoint,
+    policies: SidePolicies,
+    frozen: ModelVersion,
+    month: str,
+    known_by: Instant,
 ) -> tuple[pl.DataFrame, MonthScores]:
     """Return a month's served rows, and its labelled answers: the loop's as given, the others' on the same features."""
     first, after = policies.month_bounds(month)
@@ -64,7 +70,12 @@ def month_scores(
 
 
 def month_row(
-    world: World, policies: SidePolicies, frozen: ModelVersion, month: str, rows: pl.DataFrame, judged: MonthScores
+    world: World,
+    policies: SidePolicies,
+    frozen: ModelVersion,
+    month: str,
+    rows: pl.DataFrame,
+    judged: MonthScores,
 ) -> MonthRow:
     """Measure one served month; AUC intervals allow for the likeness of flights of one day."""
     y = judged.y
@@ -123,7 +134,9 @@ def trainings_of(world: World, side_model: str) -> tuple[Training, ...]:
                     reason=run.tags.get("reason", ""),
                     model_version=version.version,
                     rows=int(version.tags.get("training_rows", 0)),
-                    seconds=sum(_fit_seconds(world, step.outputs) for step in steps if step.executor == "worker"),
+                    seconds=sum(
+                        _fit_seconds(world, step.outputs) for step in steps if step.executor == "worker"
+                    ),
                     run_id=run.run_id,
                 )
             )
@@ -143,7 +156,8 @@ def verdicts_of(world: World, endpoint: Endpoint) -> tuple[Decided, ...]:
     with world.metadata.read() as view:
         records = view.models.verdicts(endpoint.model_name)
     return tuple(
-        Decided(at=r.at, model_version=r.version, verdict=r.verdict, reasons=r.reasons) for r in reversed(records)
+        Decided(at=r.at, model_version=r.version, verdict=r.verdict, reasons=r.reasons)
+        for r in reversed(records)
     )
 
 
@@ -171,9 +185,15 @@ def digests_of(world: World, endpoint: Endpoint, side_model: str) -> dict[str, D
         versions = [*view.models.list_versions(endpoint.model_name), *view.models.list_versions(side_model)]
     ordered = sorted(versions, key=lambda v: (v.model, v.version))
     name = table_name(endpoint.name)
-    rows = world.tables.read(name).collect().sort("at", "prediction_id") if world.tables.exists(name) else pl.DataFrame()
+    rows = (
+        world.tables.read(name).collect().sort("at", "prediction_id")
+        if world.tables.exists(name)
+        else pl.DataFrame()
+    )
     return {
-        "training_sets": digest_value([[v.model, v.version, v.tags.get("training_data", "")] for v in ordered]),
+        "training_sets": digest_value(
+            [[v.model, v.version, v.tags.get("training_data", "")] for v in ordered]
+        ),
         "models": digest_value([[v.model, v.version, v.package or ""] for v in ordered]),
         "predictions": ordered_digest(rows),
     }

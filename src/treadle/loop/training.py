@@ -64,7 +64,11 @@ class Lineage:
 
 
 def labelled_requests(
-    store: Store, endpoint: Endpoint, until: Instant, since: Instant | None = None, known_from: Instant | None = None
+    store: Store,
+    endpoint: Endpoint,
+    until: Instant,
+    since: Instant | None = None,
+    known_from: Instant | None = None,
 ) -> pl.DataFrame:
     """Return an endpoint's requests whose label was known before `until`, with `__at`, `__known_at` and `__label`.
 
@@ -90,7 +94,9 @@ def labelled_requests(
     if since is not None:
         asked = asked.filter(pl.col(EVENT_TIME) >= since)
     wanted = known.select(
-        *labels.key, pl.col(STORED_KNOWN_AT).alias("__label_known"), pl.col(labels.value).cast(pl.Float64).alias(LABEL)
+        *labels.key,
+        pl.col(STORED_KNOWN_AT).alias("__label_known"),
+        pl.col(labels.value).cast(pl.Float64).alias(LABEL),
     )
     joined = asked.join(wanted, on=list(labels.key), how="inner")
     return joined.select(
@@ -196,7 +202,10 @@ class TrainingOperations:
 
         def compute() -> tuple[object, Notes]:
             report, reference = judge(model, frame, slices)
-            return report, {"rows": len(frame), "reference": None if reference is None else reference.as_json()}
+            return report, {
+                "rows": len(frame),
+                "reference": None if reference is None else reference.as_json(),
+            }
 
         outcome = self._recorder.step(call, compute)
         assert isinstance(outcome.value, EvaluationReport)
@@ -233,7 +242,9 @@ class TrainingOperations:
         self.registered.append(version)
         return version
 
-    def _split_arguments(self, step: str, values: Mapping[str, object]) -> tuple[dict[str, Json], dict[str, Digest]]:
+    def _split_arguments(
+        self, step: str, values: Mapping[str, object]
+    ) -> tuple[dict[str, Json], dict[str, Digest]]:
         params: dict[str, Json] = {}
         inputs: dict[str, Digest] = {}
         for name, value in values.items():
@@ -249,7 +260,12 @@ class TrainingOperations:
         return params, inputs
 
     def _step_call(
-        self, name: str, version: Digest, params: Mapping[str, Json], inputs: Mapping[str, Digest], executor: str
+        self,
+        name: str,
+        version: Digest,
+        params: Mapping[str, Json],
+        inputs: Mapping[str, Digest],
+        executor: str,
     ) -> StepCall:
         return StepCall(name, version, params, inputs, self._world.environment, executor)
 
@@ -259,7 +275,10 @@ class TrainingOperations:
         return {name: self._store.manifests[name].content_hash for name in sorted(names)}
 
     def _remember(self, value: object, digest: Digest) -> None:
-        self._digests[id(value)] = (value, digest)  # the value too: an id is only unique while its object lives
+        self._digests[id(value)] = (
+            value,
+            digest,
+        )  # the value too: an id is only unique while its object lives
 
     def _digest(self, value: object) -> Digest:
         known = self._digests.get(id(value))

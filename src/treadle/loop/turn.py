@@ -147,7 +147,9 @@ def train(world: World, store: Store, stage: Train, at: Instant) -> Trained:
         )
         if not stage.register_as:
             unit.journal.append("turn.started", pipeline.name, at, {"run": run_id}, key=stage.key)
-    operations = TrainingOperations(world, store, RunRecorder(run, world.metadata, world.blobs, world.clock), stage.register_as)
+    operations = TrainingOperations(
+        world, store, RunRecorder(run, world.metadata, world.blobs, world.clock), stage.register_as
+    )
     token = ACTIVE.set(operations)
     try:
         pipeline.function(**stage.params)
@@ -181,7 +183,13 @@ def settle(world: World, endpoint: Endpoint, decision: GateDecision, at: Instant
     failpoint("turn.before_verdict")
     with world.metadata.begin() as unit:
         unit.models.record_verdict(
-            model, version, decision.verdict, at, reasons=decision.reasons, evidence=decision.as_json(), key=key
+            model,
+            version,
+            decision.verdict,
+            at,
+            reasons=decision.reasons,
+            evidence=decision.as_json(),
+            key=key,
         )
         if decision.verdict is Verdict.PROMOTED:
             reason = f"gate: {decision.reasons[0]}" if decision.reasons else "gate passed"
@@ -197,7 +205,9 @@ def load_model(world: World, version: ModelVersion) -> Model:
         Corrupt: the package's bytes are damaged.
     """
     if version.package is None:
-        raise NotFound(f"{version.ref} has no package", fix="register a version by a pipeline, or promote another one")
+        raise NotFound(
+            f"{version.ref} has no package", fix="register a version by a pipeline, or promote another one"
+        )
     model = decode(world.blobs.get(version.package))
     if not isinstance(model, Model):
         raise TreadleError(f"the package of {version.ref} is not a model", where=f"blob {version.package}")
@@ -242,7 +252,10 @@ def _evidence(
     if champion is None:
         report = load_report(world, version)
         return Evidence(
-            comparison=_alone(report), challenger_version=version.version, champion_version=None, load_check=check
+            comparison=_alone(report),
+            challenger_version=version.version,
+            champion_version=None,
+            load_check=check,
         )
     border = max(_trained_until(version), _trained_until(champion))
     spine = labelled_requests(store, endpoint, at, known_from=border)

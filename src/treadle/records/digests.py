@@ -9,7 +9,7 @@ from typing import TypeAlias
 Digest: TypeAlias = str
 """64 lower-case hexadecimal characters."""
 
-Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 """What may cross the wire or be stored as JSON."""
 
 
@@ -25,7 +25,9 @@ def canonical(value: object) -> bytes:
         TypeError: the value holds something JSON cannot.
         ValueError: the value holds NaN or an infinity.
     """
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+    return json.dumps(
+        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    ).encode()
 
 
 def digest_value(value: object) -> Digest:

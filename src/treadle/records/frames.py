@@ -58,7 +58,9 @@ class Frame:
         """The frame with vocabularies: its own, or those of its rows (sorted values) when it has none."""
         if self.vocabularies or not self.categories:
             return self
-        found = {name: tuple(self.rows[name].drop_nulls().unique().sort().to_list()) for name in self.categories}
+        found = {
+            name: tuple(self.rows[name].drop_nulls().unique().sort().to_list()) for name in self.categories
+        }
         return replace(self, vocabularies=found)
 
     def where(self, condition: pl.Expr) -> Frame:

@@ -86,7 +86,9 @@ def duration(value: str | int | timedelta) -> Duration:
             raise InvalidInput(f"{value!r} is not a duration", fix="write it like 10m, 6h, 28d or 1d12h")
         micros = sum(int(n) * _UNITS[u] for n, u in parts)
     if micros < 0:
-        raise InvalidInput(f"the duration {value!r} is negative", fix="durations count forward: use a positive one")
+        raise InvalidInput(
+            f"the duration {value!r} is negative", fix="durations count forward: use a positive one"
+        )
     return micros
 
 

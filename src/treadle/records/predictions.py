@@ -8,7 +8,7 @@ import msgspec
 
 from treadle.records.instants import Instant
 
-Value: TypeAlias = None | bool | int | float | str
+Value: TypeAlias = bool | int | float | str | None
 """A request field or raw feature: numbers, text, instants as integers, None for "no value"."""
 
 

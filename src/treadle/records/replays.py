@@ -13,7 +13,8 @@ from treadle.records.models import Verdict
 from treadle.records.record import Record
 
 POLICIES = ("frozen", "loop", "last3")
-"""Frozen: the first model for ever. Loop: the project's triggers and gates. Last3: the last three months, every month, no gate."""
+"""Frozen: the first model for ever. Loop: the project's triggers and gates. Last3: retrained every month on the last three,
+without a gate."""
 
 
 class MonthRow(Record, frozen=True, kw_only=True):

@@ -35,5 +35,7 @@ class Model:
         except ValueError:
             newline, manifest = b"", None
         if not newline:
-            raise Corrupt("these bytes are not a packaged model", fix="restore the blob from a backup, or train again")
+            raise Corrupt(
+                "these bytes are not a packaged model", fix="restore the blob from a backup, or train again"
+            )
         return cls(ModelPackage.from_json(manifest), data)

@@ -30,7 +30,8 @@ def replay(
         Path | None, typer.Option("--json", help="Write what was found to this file, as JSON.")
     ] = None,
     report_file: Annotated[
-        Path | None, typer.Option("--report", help="Write the report with its pictures to this file, as HTML.")
+        Path | None,
+        typer.Option("--report", help="Write the report with its pictures to this file, as HTML."),
     ] = None,
     until: Annotated[
         str | None, typer.Option("--until", help="Stop before this day or instant, e.g. 2013-06-01.")
@@ -49,7 +50,9 @@ def replay(
     _write(report, place, json_file, report_file)
 
 
-def _run(loaded: LoadedProject, place: HomeFolder, data: Path, until: Instant | None, started: float) -> ReplayReport:
+def _run(
+    loaded: LoadedProject, place: HomeFolder, data: Path, until: Instant | None, started: float
+) -> ReplayReport:
     from treadle.adapters.clock import SimulatedClock
     from treadle.entry.cli.progress import ReplayProgress
     from treadle.loop.replay import Replay

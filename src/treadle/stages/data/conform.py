@@ -72,7 +72,10 @@ def _convert(series: pl.Series, kind: str, zone: str | None) -> tuple[pl.Series,
         return _instants(series, dtype, zone)
     if kind == "time" and dtype == pl.String:
         return _parsed(series, zone)
-    return series, f"holds {dtype}, not {kind}; convert it where the data is made, or change the declared type"
+    return (
+        series,
+        f"holds {dtype}, not {kind}; convert it where the data is made, or change the declared type",
+    )
 
 
 def _whole(series: pl.Series) -> tuple[pl.Series, str | None]:
@@ -100,9 +103,9 @@ def _parsed(series: pl.Series, zone: str | None) -> tuple[pl.Series, str | None]
     if naive.null_count() == series.null_count():
         if zone is None:
             return series, _naive(broken[0])
-        return naive.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null").dt.convert_time_zone(
-            "UTC"
-        ), None
+        return naive.dt.replace_time_zone(
+            zone, ambiguous="earliest", non_existent="null"
+        ).dt.convert_time_zone("UTC"), None
     return series, f"holds {len(broken)} texts that are not ISO 8601 times with an offset, e.g. {broken[0]!r}"
 
 

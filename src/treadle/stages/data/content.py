@@ -1,47 +1,126 @@
 """Digests of rows: what the data is, whatever file, chunk or library version it came through.
 
-Only values, names and types count. Nulls are one thing, NaN is one thing, and -0.0 is not 0.0.
+Only names, types and values count. A null is one thing and NaN is one thing, whatever bits lie beneath; -0.0 is not
+0.0. Categorical and Enum count as String: how an engine encodes text is its own affair. Other types count, so the
+digest of an Int32 column is not that of the same numbers as Int64.
+
+Nothing here uses the hashes of Polars or Python, which change from version to version or from run to run.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from treadle.records.digests import Digest, canonical
+from treadle.records.errors import InvalidInput
+from treadle.stages.data.cells import Words, cells, mix, type_name
+
+_CHUNK = 16_384
+"""Rows hashed at a time: the few arrays in use stay in the cache of one core."""
+_ROW_MULTIPLIERS = (np.uint64(0x9FB21C651E98DF25), np.uint64(0xD6E8FEB86659FD93))
+
+
+def content_hash(frame: pl.DataFrame) -> Digest:
+    """Return a digest that does not depend on the order of rows (it does on that of columns).
+
+    Each row is hashed to 128 bits, the hashes are added up, and the sums are hashed with the header and the number of
+    rows. So equal rows count as often as they occur. The row hashes are quick and not cryptographic: the digest finds
+    any accidental change (a wrong match has a chance of about 2^-100), but someone who sets out to make two contents
+    with the same digest can. Where that matters, sort the rows and take `ordered_digest`.
+
+    Cost: 300,000 rows of 31 Float64 columns in 0.1 s.
+
+    Raises:
+        InvalidInput: a column's type has no values to be hashed (Object).
+    """
+    columns = [cells(series) for series in frame.get_columns()]
+    sums = [0, 0]
+    for start in range(0, frame.height, _CHUNK):
+        for lane, total in enumerate(_row_sums([column[start : start + _CHUNK] for column in columns])):
+            sums[lane] = (sums[lane] + total) % 2**64
+    hasher = _header("content", frame)
+    for total in sums:
+        hasher.update(total.to_bytes(8, "little"))
+    return hasher.hexdigest()
 
 
 def ordered_digest(frame: pl.DataFrame) -> Digest:
-    """Return the SHA-256 of column names, types and values in order. Cost: about 1 GB of values a second."""
-    hasher = hashlib.sha256(canonical([[name, str(dtype)] for name, dtype in frame.schema.items()]))
-    hasher.update(frame.height.to_bytes(8, "little"))
+    """Return the SHA-256 of column names, types and values in order; the same however the frame is chunked.
+
+    Cost: that of SHA-256 over the values, 0.4 to 1.5 GB a second with the processor.
+
+    Raises:
+        InvalidInput: a column's type has no values to be hashed (Object).
+    """
+    hasher = _header("ordered", frame)
     for series in frame.get_columns():
-        hasher.update(np.packbits(series.is_null().to_numpy()).tobytes())
         for part in _parts(series):
             hasher.update(part)
     return hasher.hexdigest()
 
 
-def content_hash(frame: pl.DataFrame) -> Digest:
-    """Return a digest that does not depend on the order of rows: that of the rows in their canonical order.
-
-    Rows are ordered by all their columns, unless a `__row` column numbers them already.
-    """
-    if "__row" in frame.columns:
-        return ordered_digest(frame.sort("__row"))
-    return ordered_digest(frame.sort(frame.columns, nulls_last=True, maintain_order=False))
+def _header(kind: str, frame: pl.DataFrame) -> hashlib._Hash:
+    columns = [[name, type_name(dtype)] for name, dtype in frame.schema.items()]
+    return hashlib.sha256(canonical([kind, 1, frame.height, columns]) + b"\n")
 
 
-def _parts(series: pl.Series) -> list[bytes]:
+def _row_sums(columns: list[Words]) -> Iterator[int]:
+    """Yield, for each of two lanes, the sum of the rows' hashes modulo 2^64."""
+    if not columns:
+        return
+    for multiplier in _ROW_MULTIPLIERS:
+        rows = columns[0].copy()
+        for column in columns[1:]:
+            rows *= multiplier
+            rows += column
+        yield int(np.add.reduce(mix(rows)))
+
+
+def _parts(series: pl.Series) -> Iterator[bytes | memoryview]:
+    """Yield the bytes of a column: which values are null, then the values, with one form for each null and NaN."""
     dtype = series.dtype
-    if dtype == pl.String:
-        filled = series.fill_null("")
-        return [filled.str.len_bytes().to_numpy().astype("<u4").tobytes(), "".join(filled.to_list()).encode()]
-    if dtype == pl.Boolean:
-        return [np.packbits(series.fill_null(False).to_numpy()).tobytes()]
-    if dtype.is_float():
-        values = series.cast(pl.Float64).fill_null(0.0).to_numpy()
-        return [np.where(np.isnan(values), np.nan, values).astype("<f8").tobytes()]
-    return [series.to_physical().cast(pl.Int64).fill_null(0).to_numpy().astype("<i8").tobytes()]
+    if series.null_count():
+        yield b"\x01"
+        yield np.packbits(series.is_null().to_numpy()).tobytes()
+    else:
+        yield b"\x00"
+    if isinstance(dtype, pl.Categorical | pl.Enum | pl.Decimal):
+        yield from _parts_of_texts(series.cast(pl.String).fill_null(""))
+    elif dtype == pl.String:
+        yield from _parts_of_texts(series.fill_null(""))
+    elif dtype == pl.Binary:
+        values = series.fill_null(b"").to_list()
+        yield _plain(np.array([len(value) for value in values], dtype=np.uint32))
+        yield b"".join(values)
+    elif isinstance(dtype, pl.Struct):
+        for field in dtype.fields:
+            yield from _parts(series.struct.field(field.name))
+    elif isinstance(dtype, pl.List | pl.Array):
+        lists = series.arr.to_list() if isinstance(dtype, pl.Array) else series
+        yield _plain(lists.list.len().fill_null(0).to_numpy())
+        filled = lists.drop_nulls()
+        yield from _parts(filled.filter(filled.list.len() > 0).explode())
+    elif dtype.is_float():
+        values = series.fill_null(0.0).to_numpy()
+        yield _plain(np.where(np.isnan(values), np.array(np.nan, values.dtype), values))
+    elif dtype == pl.Boolean:
+        yield np.packbits(series.fill_null(False).to_numpy()).tobytes()
+    elif dtype != pl.Null:
+        yield _plain(series.to_physical().fill_null(0).to_numpy())
+
+
+def _parts_of_texts(series: pl.Series) -> Iterator[bytes | memoryview]:
+    yield _plain(series.str.len_bytes().to_numpy())
+    yield "".join(series.to_list()).encode()
+
+
+def _plain(values: npt.NDArray[np.generic]) -> memoryview:
+    return np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("<")).data.cast("B")
+
+
+__all__ = ["InvalidInput", "content_hash", "ordered_digest"]

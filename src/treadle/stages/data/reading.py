@@ -46,7 +46,9 @@ def _read_source(source: Source, folder: Path) -> tuple[pl.DataFrame, list[str]]
     path = folder / source.path
     empty = pl.DataFrame()
     if not path.exists():
-        there = ", ".join(sorted(p.name for p in folder.iterdir())[:12]) if folder.is_dir() else "no such folder"
+        there = (
+            ", ".join(sorted(p.name for p in folder.iterdir())[:12]) if folder.is_dir() else "no such folder"
+        )
         return empty, [f"{owner}: {source.path} is missing ({there or 'the folder is empty'})"]
     try:
         scan = pl.scan_parquet(path / "**/*.parquet" if path.is_dir() else path)
@@ -86,7 +88,9 @@ def _in_order(tables: Iterable[Table], known: set[str]) -> list[Table]:
             names = {t.name: [i for i in t.inputs if i not in have] for t in waiting}
             raise InvalidInput(
                 "some tables read what is not there, or one another",
-                faults=[f"table {name!r} reads {', '.join(map(repr, inputs))}" for name, inputs in names.items()],
+                faults=[
+                    f"table {name!r} reads {', '.join(map(repr, inputs))}" for name, inputs in names.items()
+                ],
             )
         ordered += ready
         have.update(table.name for table in ready)

@@ -36,5 +36,7 @@ class KeyCodes:
 
     def of(self, rows: pl.DataFrame) -> Ints:
         """Return the code of each row's key, -1 where the key is unknown or has a null part. Shape: (rows,)."""
-        joined = rows.select(self.columns).join(self._known, on=self.columns, how="left", maintain_order="left")
+        joined = rows.select(self.columns).join(
+            self._known, on=self.columns, how="left", maintain_order="left"
+        )
         return joined["__code"].fill_null(-1).to_numpy()

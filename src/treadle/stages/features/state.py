@@ -22,7 +22,7 @@ from treadle.define.views import Aggregate, WindowView
 from treadle.records.instants import Instant
 from treadle.stages.features.exact import join, split, wrap
 
-Value: TypeAlias = None | bool | int | float | str
+Value: TypeAlias = bool | int | float | str | None
 
 
 class Latest(msgspec.Struct, frozen=True, array_like=True):
@@ -36,6 +36,9 @@ class Latest(msgspec.Struct, frozen=True, array_like=True):
     values: list[Value]
 
 
+_HALF = 1 << 63
+_PACK = {stride: struct.Struct(f"<{stride}q").pack for stride in (1, 4, 7)}
+"""Packing prepared for entries of no, one and two columns, the usual ones."""
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Latest).decode
 
@@ -82,10 +85,11 @@ def append_event(
     if len(held) > stride and held[-stride] > event_time:
         return _insert_event(held, stride, event_time, values)
     entry = [event_time]
-    for column, value in enumerate(values):
-        at = 1 + 3 * column - stride
+    at = 1 - stride
+    for value in values:
         entry += _added(held[at], held[at + 1], held[at + 2], value)
-    packed = struct.pack(f"<{stride}q", *entry)
+        at += 3
+    packed = _PACK[stride](*entry) if stride in _PACK else struct.pack(f"<{stride}q", *entry)
     events = len(held) // stride - 1
     if events >= 8 and held[stride * (events // 2)] < cutoff:
         return _trimmed(held, stride, cutoff) + packed
@@ -96,7 +100,10 @@ def _added(count: int, high: int, low: int, value: float | None) -> tuple[int, i
     if value is None:
         return count, high, low
     more_high, more_low = split(value)
-    return count + 1, wrap(high + more_high), wrap(low + more_low)
+    high, low = high + more_high, low + more_low
+    if -_HALF <= high < _HALF and -_HALF <= low < _HALF:  # nearly always: wrapping would change nothing
+        return count + 1, high, low
+    return count + 1, wrap(high), wrap(low)
 
 
 def _trimmed(held: memoryview, stride: int, cutoff: Instant) -> bytes:
@@ -106,7 +113,9 @@ def _trimmed(held: memoryview, stride: int, cutoff: Instant) -> bytes:
     return struct.pack(f"<{stride}q", *base) + held[stride * (first + 1) :].tobytes()
 
 
-def _insert_event(held: memoryview, stride: int, event_time: Instant, values: Sequence[float | None]) -> bytes:
+def _insert_event(
+    held: memoryview, stride: int, event_time: Instant, values: Sequence[float | None]
+) -> bytes:
     """Put a late event where it belongs and carry its contribution through every later entry. Cost: O(events)."""
     position = bisect_right(held[stride::stride], event_time)
     flat = held.tolist()
@@ -138,7 +147,10 @@ class WindowReader:
         columns = view.value_columns
         return cls(
             1 + 3 * len(columns),
-            tuple((f.over, f.function, 0 if f.column is None else 1 + 3 * columns.index(f.column)) for f in features),
+            tuple(
+                (f.over, f.function, 0 if f.column is None else 1 + 3 * columns.index(f.column))
+                for f in features
+            ),
         )
 
     def read(self, stored: bytes | None, at: Instant) -> list[float | None]:

@@ -104,7 +104,9 @@ class WindowTable:
         added = join_array(sums.high, sums.low)
         if feature.function == "sum":
             return pl.Series(added)
-        means: npt.NDArray[np.float64] = np.divide(added, counted, out=np.zeros_like(added), where=counted > 0)
+        means: npt.NDArray[np.float64] = np.divide(
+            added, counted, out=np.zeros_like(added), where=counted > 0
+        )
         return pl.Series(means).set(pl.Series(counted == 0), None)
 
     def _counts(self, first: Ints, last: Ints, at: Ints) -> Ints:
@@ -123,9 +125,9 @@ class WindowTable:
         for rows, pairs, events in self._walk(first, last, at):
             owners = rows[pairs]
             known = self._known_at[events] <= at[owners]
-            owners, events = owners[known], events[known]
+            inside = events[known]
             for target, part in ((out.count, each.count), (out.high, each.high), (out.low, each.low)):
-                np.add.at(target, owners, part[events])
+                np.add.at(target, owners[known], part[inside])
         return out
 
     def _walk(self, first: Ints, last: Ints, at: Ints) -> list[tuple[Ints, Ints, Ints]]:

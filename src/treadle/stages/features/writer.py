@@ -54,8 +54,11 @@ def make_applier(source: str, views: Sequence[View]) -> Applier:
                 columns.append(column)
         keys = [columns.index(key) for key in view.entity.keys]
         picks = [columns.index(column) for column in wanted]
-        changes.append(_latest_change(view.name, keys, picks) if isinstance(view, FeatureView) else
-                       _window_change(view.name, keys, picks, view.longest))
+        changes.append(
+            _latest_change(view.name, keys, picks)
+            if isinstance(view, FeatureView)
+            else _window_change(view.name, keys, picks, view.longest)
+        )
 
     def apply(batch: Batch, known_at: Instant, row: int, values: Sequence[Value]) -> None:
         for change in changes:

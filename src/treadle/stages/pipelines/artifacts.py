@@ -64,7 +64,9 @@ def decode(data: bytes) -> object:
         return EvaluationReport.from_json(json.loads(payload))
     if newline and kind == "json":
         return json.loads(payload)
-    raise Corrupt("these bytes are not an artifact", fix="restore the blob folder from a backup, or run the step again")
+    raise Corrupt(
+        "these bytes are not an artifact", fix="restore the blob folder from a backup, or run the step again"
+    )
 
 
 def frame_digest(frame: Frame) -> Digest:

@@ -14,7 +14,7 @@ from treadle.records.digests import Digest, digest_bytes, digest_value
 
 def reachable_modules(module: str) -> dict[str, Path]:
     """Return the source files of a module and of the modules of its own package that it imports, directly or not."""
-    package = module.split(".")[0]
+    package = module.partition(".")[0]
     found: dict[str, Path] = {}
     waiting = [module]
     while waiting:
@@ -24,9 +24,8 @@ def reachable_modules(module: str) -> dict[str, Path]:
             continue
         found[name] = path
         is_package = path.name == "__init__.py"
-        for imported in _imports(ast.parse(path.read_text()), name, is_package):
-            if imported == package or imported.startswith(f"{package}."):
-                waiting.append(imported)
+        imported = _imports(ast.parse(path.read_text()), name, is_package)
+        waiting += [other for other in imported if other == package or other.startswith(f"{package}.")]
     return found
 
 
@@ -37,8 +36,8 @@ def code_digest(target: str, version: Digest) -> Digest:
         target: `package.module:function`.
         version: the digest of the function's own source.
     """
-    modules = reachable_modules(target.split(":")[0])
-    own = target.split(":")[0]
+    own = target.partition(":")[0]
+    modules = reachable_modules(own)
     trees = {
         name: digest_bytes(ast.dump(ast.parse(path.read_text())).encode())
         for name, path in modules.items()
