@@ -1,0 +1,99 @@
+"""How the server is: the JSON that people and programs ask for, and the gauges drawn from the same facts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import treadle
+from treadle.entry.api.metrics import label
+from treadle.loop.live import Live
+from treadle.loop.live_feed import NEVER
+from treadle.records.instants import SECOND, Instant, iso
+
+
+def status_of(live: Live) -> dict[str, object]:
+    """Return what the server knows of itself, as JSON; instants are ISO 8601 texts."""
+    now = live.world.clock.now()
+    wheel, feed = live.wheel, live.feed
+    return {
+        "treadle": treadle.__version__,
+        "project": live.world.project.name,
+        "ready": not live.not_ready(),
+        "not_ready": live.not_ready(),
+        "draining": live.draining,
+        "clock": iso(now),
+        "endpoints": [_endpoint(live, name) for name in live.answerers],
+        "feed": {
+            "position": _when(feed.position if feed.position >= 0 else None),
+            "next_known": _when(None if feed.next_known == NEVER else feed.next_known),
+            "lag_seconds": feed_lag(live),
+            "rows_applied": feed.applied,
+        },
+        "log": {"position": live.world.predictions.end(), "durable": live.synced},
+        "data": _data(live),
+        "loop": {
+            "last_tick": _when(None if wheel is None else wheel.last_tick),
+            "next_tick": _when(None if wheel is None else wheel.next_tick),
+        },
+        "faults": {
+            name: {"at": iso(thread.fault.at), "text": thread.fault.text, "times": thread.fault.times}
+            for name, thread in live.threads.items()
+            if thread.fault is not None
+        },
+        "news": [{"at": iso(item.at), "text": item.text} for item in list(live.news)],
+    }
+
+
+def feed_lag(live: Live) -> float:
+    """Return for how many seconds a stored row has been known without having reached the online store."""
+    return max(live.world.clock.now() - live.feed.next_known, 0) / SECOND
+
+
+def gauges_of(live: Live) -> list[tuple[str, str, Mapping[str, float]]]:
+    """Return the gauges of `/metrics`: name, help, labels → value."""
+    versions = {
+        label(endpoint=name, model=answerer.endpoint.model_name): float(answerer.predictor.version)
+        for name, answerer in live.answerers.items()
+        if answerer.predictor is not None
+    }
+    faults = {label(part=name): float(thread.fault is not None) for name, thread in live.threads.items()}
+    return [
+        ("treadle_model_version", "Version that answers.", versions),
+        ("treadle_feed_lag_seconds", "Age of the oldest known row not yet online.", {"": feed_lag(live)}),
+        ("treadle_log_position_bytes", "End of the log.", {"": float(live.world.predictions.end())}),
+        (
+            "treadle_log_durable_bytes",
+            "Position up to which the log is on the disk.",
+            {"": float(live.synced)},
+        ),
+        ("treadle_ready", "1 when requests can be answered.", {"": float(not live.not_ready())}),
+        ("treadle_part_failing", "1 while a background part fails and is tried again.", faults),
+    ]
+
+
+def _endpoint(live: Live, name: str) -> dict[str, object]:
+    answerer, champions = live.answerers[name], live.champions[name]
+    predictor = answerer.predictor
+    return {
+        "name": name,
+        "model": answerer.endpoint.model_name,
+        "alias": answerer.endpoint.alias,
+        "version": None if predictor is None else predictor.version,
+        "fault": champions.fault,
+    }
+
+
+def _data(live: Live) -> dict[str, object] | None:
+    watch = live.data
+    if watch is None:
+        return None
+    return {
+        "folder": str(watch.folder),
+        "taken_at": _when(watch.taken_at),
+        "refused_at": _when(watch.refused_at),
+        "faults": list(watch.faults),
+    }
+
+
+def _when(at: Instant | None) -> str | None:
+    return None if at is None else iso(at)
