@@ -20,7 +20,9 @@ class Command(NamedTuple):
 
 
 COMMANDS: dict[str, Command] = {
+    "init": Command("treadle.entry.cli.init", "Make a small new project that runs."),
     "replay": Command("treadle.entry.cli.replay", "Run the whole loop over history.", json_names_a_file=True),
+    "run": Command("treadle.entry.cli.run", "Run a pipeline: train, judge, promote or say why not."),
     "runs": Command("treadle.entry.cli.runs", "Show what was run and what came of it."),
     "models": Command("treadle.entry.cli.models", "Show models, versions, verdicts; promote by hand."),
     "rollback": Command("treadle.entry.cli.rollback", "Let the previous version of a model serve again."),

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from treadle.ports.metadata import Metadata, View
 
 _FRACTION = re.compile(r"(\d\dT\d\d:\d\d:\d\d)\.\d+Z")
+_INSTANT = re.compile(r"[1-3]\d{15}")
+"""Microseconds between 2001 and 2096, which is how a run keeps an instant among its parameters."""
 
 
 def open_home(folder: Path) -> Home:
@@ -85,10 +87,18 @@ def seconds(started: Instant, ended: Instant | None) -> float | None:
 
 
 def for_people(row: Mapping[str, Plain]) -> dict[str, Plain]:
-    """Return a row with its times cut to whole seconds. Pure."""
-    return {
-        key: _FRACTION.sub(r"\1Z", value) if isinstance(value, str) else value for key, value in row.items()
-    }
+    """Return a row with its times cut to whole seconds, and instants among its parameters as text. Pure."""
+    return {key: _readable(value) for key, value in row.items()}
+
+
+def _readable(value: Plain) -> Plain:
+    if isinstance(value, Mapping):
+        return {key: _readable(item) for key, item in value.items()}
+    if not isinstance(value, str):
+        return value
+    if _INSTANT.fullmatch(value):
+        value = iso(int(value))
+    return _FRACTION.sub(r"\1Z", value)
 
 
 def _homes_near(folder: Path) -> list[str]:
