@@ -40,7 +40,7 @@ summary { cursor: pointer; color: var(--tr-busy); padding: 4px 0; width: max-con
 table { border-collapse: collapse; font-size: 14px; line-height: 20px; min-width: min(100%, 420px) }
 caption { text-align: left; color: var(--tr-soft); padding: 0 0 6px; font-size: 15px }
 th, td { text-align: left; vertical-align: top; padding: 5px 20px 5px 0;
-  border-bottom: 1px solid var(--tr-grid); min-width: 8ch; max-width: 44ch }
+  border-bottom: 1px solid var(--tr-grid); min-width: 8ch; max-width: 72ch }
 th { color: var(--tr-soft); font-weight: 600; vertical-align: bottom }
 th.n, td.n { text-align: right; min-width: 0 }
 td.n, td.w, .state { white-space: nowrap }

@@ -1,0 +1,350 @@
+"""What a replay found, in sentences: each is computed from the numbers it speaks of, none is fixed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from treadle.pictures.numbers import MINUS, NO_DATA, known, share, span
+from treadle.records.estimates import Auc
+from treadle.records.evaluation import ReliabilityBin
+from treadle.records.instants import SECOND
+from treadle.records.models import Verdict
+from treadle.records.replays import POLICIES, PolicyCost, ReplayReport, ScoreHistogram, Training
+
+PSI_LEVELS = (0.1, 0.2)
+"""Where a population stability index is customarily called notable, and large."""
+LOOP, FROZEN = "loop", "frozen"
+MEANING = {
+    FROZEN: "the first model, never trained again",
+    LOOP: "what the project's own triggers and gates did; these answers were served",
+    "last3": "trained again every month on the three months before it, promoted without a gate",
+}
+_LOOPS_OWN = ("first", FROZEN, LOOP)
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """In how many months one policy's AUC was above, level with and below another's."""
+
+    above: int
+    level: int
+    below: int
+    apart_above: int
+    """Of those above, how many with intervals that do not overlap."""
+    apart_below: int
+
+    @property
+    def months(self) -> int:
+        """Months in which both have an AUC."""
+        return self.above + self.level + self.below
+
+
+def policies_of(report: ReplayReport) -> tuple[str, ...]:
+    """Return the policies the report knows anything of, in the customary order."""
+    seen = {LOOP, FROZEN, *report.reliability, *(cost.policy for cost in report.costs)}
+    for row in report.months:
+        seen |= {*row.auc, *row.calibration}
+    return (*(p for p in POLICIES if p in seen), *sorted(seen.difference(POLICIES)))
+
+
+def cost_of(report: ReplayReport, policy: str) -> PolicyCost | None:
+    """Return what a policy cost and gave, None when the report does not say."""
+    return next((cost for cost in report.costs if cost.policy == policy), None)
+
+
+def overall(report: ReplayReport, policy: str) -> Auc | None:
+    """Return a policy's AUC over all months together."""
+    cost = cost_of(report, policy)
+    return cost.auc if cost else None
+
+
+def own_trainings(report: ReplayReport) -> list[Training]:
+    """Return the trainings of the loop itself, the first model's among them, oldest first."""
+    return sorted((t for t in report.trainings if t.policy in _LOOPS_OWN), key=lambda t: t.at)
+
+
+def side_trainings(report: ReplayReport) -> list[Training]:
+    """Return the trainings of the policies beside the loop, oldest first."""
+    return sorted((t for t in report.trainings if t.policy not in _LOOPS_OWN), key=lambda t: t.at)
+
+
+def decimals(value: float | None, places: int) -> str:
+    """Return a number with fixed decimals, "no data" when it is not known."""
+    if value is None or not known(value):
+        return NO_DATA
+    return f"{value:,.{places}f}".replace("-", MINUS)
+
+
+def auc_words(auc: Auc | None) -> str:
+    """Return `0.7466 (95 % 0.7402 to 0.7529)`."""
+    if auc is None or not known(auc.value):
+        return NO_DATA
+    bounds = auc.interval()
+    return f"{auc.value:.4f} (95 % {bounds.low:.4f} to {bounds.high:.4f})"
+
+
+def auc_short(auc: Auc | None) -> str:
+    """Return `0.7466 (±0.0064)`: the value and half the width of its 95 % interval."""
+    if auc is None or not known(auc.value):
+        return NO_DATA
+    bounds = auc.interval()
+    return f"{auc.value:.4f} (±{(bounds.high - bounds.low) / 2:.4f})"
+
+
+def overlap(a: Auc, b: Auc) -> bool:
+    """Return whether the 95 % intervals have a value in common."""
+    one, other = a.interval(), b.interval()
+    return one.low <= other.high and other.low <= one.high
+
+
+def gap(a: Auc, b: Auc) -> float:
+    """Return how much higher the first is, of the values as they are shown: to four decimals."""
+    return round(round(a.value, 4) - round(b.value, 4), 4)
+
+
+def compared(a: Auc, b: Auc) -> str:
+    """Return `0.0140 higher, and the intervals do not overlap`."""
+    between = gap(a, b)
+    if not between:
+        return "no difference to four decimals"
+    word = "higher" if between > 0 else "lower"
+    joined = "though the intervals overlap" if overlap(a, b) else "and the intervals do not overlap"
+    return f"{abs(between):.4f} {word}, {joined}"
+
+
+def headline(report: ReplayReport) -> str:
+    """Return the one sentence that answers what the loop was worth."""
+    loop, frozen = overall(report, LOOP), overall(report, FROZEN)
+    if loop is None:
+        return f"No labels of {report.endpoint} to judge by: whether the loop was worth it cannot be said."
+    answers = f"{loop.n:,} labelled answers of {report.endpoint}"
+    said = f"The loop's champion scored AUC {auc_words(loop)} on {answers}"
+    if frozen is None:
+        return f"{said}; there is no frozen model to compare it with."
+    return f"{said}, against {auc_words(frozen)} for the frozen model: {compared(loop, frozen)}."
+
+
+def tally(report: ReplayReport, a: str, b: str) -> Tally:
+    """Return how often policy `a` was above, level with and below policy `b`, to four decimals."""
+    pairs = [(row.auc[a], row.auc[b]) for row in report.months if a in row.auc and b in row.auc]
+    gaps = [gap(one, other) for one, other in pairs]
+    apart = [not overlap(one, other) for one, other in pairs]
+    return Tally(
+        above=sum(g > 0 for g in gaps),
+        level=sum(g == 0 for g in gaps),
+        below=sum(g < 0 for g in gaps),
+        apart_above=sum(g > 0 and clear for g, clear in zip(gaps, apart, strict=True)),
+        apart_below=sum(g < 0 and clear for g, clear in zip(gaps, apart, strict=True)),
+    )
+
+
+def tally_words(report: ReplayReport, a: str, b: str) -> str:
+    """Return in how many months one policy scored above the other, and where that is beyond the intervals."""
+    found = tally(report, a, b)
+    if not found.months:
+        return f"{a} and {b} have no month in common."
+    places = ((found.above, "above"), (found.level, "level with"), (found.below, "below"))
+    parts = [f"{word} {b} in {count}" for count, word in places if count]
+    parts = [parts[0], *(part.replace(f" {b}", "").replace(" with", "") for part in parts[1:])]
+    said = f"{a} was {listed(parts)} of {count_words(found.months, 'month')}"
+    apart = [
+        f"{count} {word}"
+        for count, word in ((found.apart_above, "above"), (found.apart_below, "below"))
+        if count
+    ]
+    return f"{said}; beyond both intervals in {listed(apart) if apart else 'none'}."
+
+
+def months_words(report: ReplayReport) -> str:
+    """Return `2013-04 to 2013-12`."""
+    if not report.months:
+        return "no month replayed"
+    first, last = report.months[0].month, report.months[-1].month
+    return first if first == last else f"{first} to {last}"
+
+
+def positives_words(report: ReplayReport) -> str:
+    """Return between which shares the labels' positives moved."""
+    rows = [
+        (row.late_rate, row.month, row.labelled)
+        for row in report.months
+        if row.late_rate is not None and known(row.late_rate)
+    ]
+    if not rows:
+        return "No month has labels."
+    low, high = min(rows), max(rows)
+    if low[0] == high[0]:
+        return f"{share(low[0])} of the labels were positive."
+    total = sum(n for _, _, n in rows)
+    mean = f", {share(sum(rate * n for rate, _, n in rows) / total)} over all months" if total else ""
+    ends = f"{share(low[0])} ({low[1]}) and {share(high[0])} ({high[1]})"
+    return f"Between {ends} of a month's labels were positive{mean}."
+
+
+def calibration_words(report: ReplayReport) -> str:
+    """Return how far each policy's mean score was from the share of positives, by month."""
+    parts = []
+    for policy in policies_of(report):
+        found = [
+            (abs(row.calibration[policy] - 1), row.calibration[policy], row.month)
+            for row in report.months
+            if known(row.calibration.get(policy))
+        ]
+        if found:
+            off, worst, month = max(found)
+            mean = sum(distance for distance, _, _ in found) / len(found)
+            parts.append(
+                f"{share(mean)} for {policy} (most in {month}: {worst:.2f})" if off else f"0 for {policy}"
+            )
+    if not parts:
+        return "No month has labels to hold the scores against."
+    return f"The mean score was off the share of positives by {listed(parts)}, on average over the months."
+
+
+def psi_words(report: ReplayReport) -> str:
+    """Return in which month the served scores were furthest from the reference, and how often beyond a level."""
+    rows = [
+        (row.score_psi, row.month)
+        for row in report.months
+        if row.score_psi is not None and known(row.score_psi)
+    ]
+    if not rows:
+        return "No month has scores to compare with the reference."
+    most, month = max(rows)
+    above = [sum(value >= level for value, _ in rows) for level in PSI_LEVELS]
+    counts = listed(
+        [f"{count or 'none'} at or above {level:g}" for count, level in zip(above, PSI_LEVELS, strict=True)]
+    )
+    return f"The largest index was {most:.3f}, in {month}; of {count_words(len(rows), 'month')}, {counts}."
+
+
+def scores_words(scores: Sequence[ScoreHistogram]) -> str:
+    """Return how the mean of the served scores differs from the reference's."""
+    if not scores:
+        return "No scores were kept."
+    means = [_histogram_mean(one) for one in scores[:2]]
+    if len(means) < 2 or means[0] is None or means[1] is None:
+        told = [
+            f"{one.name} about {mean:.3f}"
+            for one, mean in zip(scores, means, strict=False)
+            if mean is not None
+        ]
+        return f"The mean score: {listed(told)}." if told else "No scores were kept."
+    names, moved = [one.name for one in scores[:2]], means[1] - means[0]
+    if abs(moved) < 0.0005:
+        return f"The mean score is the same, about {means[0]:.3f}: {names[1]} against {names[0]}."
+    word = "higher" if moved > 0 else "lower"
+    return (
+        f"The mean score moved {word}, from about {means[0]:.3f} ({names[0]}) to {means[1]:.3f} ({names[1]})."
+    )
+
+
+def _histogram_mean(one: ScoreHistogram) -> float | None:
+    total, bins = sum(one.shares), len(one.shares)
+    return sum((k + 0.5) / bins * part for k, part in enumerate(one.shares)) / total if total > 0 else None
+
+
+def expected_error(bins: Sequence[ReliabilityBin]) -> float | None:
+    """Return the expected calibration error: mean distance of promise and outcome, weighted by rows."""
+    total = sum(one.n for one in bins)
+    return sum(one.n * abs(one.mean_score - one.base_rate) for one in bins) / total if total else None
+
+
+def reliability_words(report: ReplayReport) -> str:
+    """Return how far the scores of each policy lie from what came true."""
+    parts = []
+    for policy in policies_of(report):
+        error = expected_error(report.reliability.get(policy, ()))
+        if error is not None:
+            parts.append(f"{error:.3f} for {policy}")
+    if not parts:
+        return "No labels to hold the scores against."
+    return f"Score and outcome are apart by {listed(parts)}, on average over all labelled answers."
+
+
+def importance_words(report: ReplayReport) -> str:
+    """Return which feature the champion needs most, and how many it could do without."""
+    if not report.importance:
+        return "The importance of the features was not measured."
+    first = max(report.importance, key=lambda one: one.drop)
+    idle = sum(one.drop <= one.spread for one in report.importance)
+    lost = f"{decimals(first.drop, 4)} of AUC (±{first.spread:.4f})"
+    few = f"{idle} of {count_words(len(report.importance), 'feature')} cost no more than their spread"
+    return f"{first.feature} matters most: shuffled, it costs {lost}; {few}."
+
+
+def verdict_counts(report: ReplayReport) -> str:
+    """Return `3 promoted, 2 rejected, 1 inconclusive`."""
+    counts = Counter(one.verdict for one in report.verdicts)
+    return (
+        ", ".join(f"{counts[verdict]} {verdict.value}" for verdict in Verdict if counts[verdict])
+        or "no verdict"
+    )
+
+
+def timeline_words(report: ReplayReport) -> str:
+    """Return how often the loop trained, and what its gates made of it."""
+    alerts, own = len(report.alerts), len(own_trainings(report))
+    trained = f"the loop trained {count_words(own, 'model')}" if own else "the loop trained nothing"
+    decided = f"its gates: {verdict_counts(report)}" if report.verdicts else "its gates decided nothing"
+    return f"{count_words(alerts, 'alert') if alerts else 'No alert'}; {trained}; {decided}."
+
+
+def cost_words(report: ReplayReport) -> str:
+    """Return what each policy spent in fits, which scored highest, and whether its interval is apart."""
+    spent = [
+        f"{one.policy} {span(one.fit_seconds * SECOND)} in {count_words(one.trainings, 'training')}"
+        for one in report.costs
+    ]
+    if not spent:
+        return "Costs were not measured."
+    said = f"Time in model fits: {listed(spent)}."
+    ranked = sorted(((one.auc.value, one.policy, one.auc) for one in report.costs if one.auc), reverse=True)
+    if len(ranked) < 2:
+        return said
+    (_, best, auc), (_, second, other) = ranked[:2]
+    if not gap(auc, other):
+        return f"{said} {best} and {second} have the highest AUC, equal to four decimals."
+    return (
+        f"{said} The highest AUC is that of {best}, {gap(auc, other):.4f} above {second}; the intervals "
+        + ("overlap." if overlap(auc, other) else "do not overlap.")
+    )
+
+
+def time_words(report: ReplayReport) -> str:
+    """Return how long the replay took, against the time in model fits alone."""
+    if report.seconds <= 0:
+        return "The replay was not timed."
+    said = f"The replay took {span(report.seconds * SECOND)}"
+    if report.fit_seconds > 0:
+        ratio = report.seconds / report.fit_seconds
+        said += f", {ratio:.2f} times the {span(report.fit_seconds * SECOND)} of model fits by all policies"
+    if report.time_spent:
+        name, most = max(report.time_spent.items(), key=lambda item: item[1])
+        said += f"; the largest part was {name} with {span(most * SECOND)}"
+    return f"{said}."
+
+
+def versions_words(versions: Sequence[int]) -> str:
+    """Return `v1, v2`; longer stretches of neighbours as `v1 to v5`."""
+    if len(versions) > 3 and all(b == a + 1 for a, b in pairwise(versions)):
+        return f"v{versions[0]} to v{versions[-1]}"
+    return ", ".join(f"v{version}" for version in versions) or "none"
+
+
+def count_words(count: int, noun: str) -> str:
+    """Return `1 month`, `9 months`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def listed(parts: Sequence[str]) -> str:
+    """Return `a, b and c`."""
+    return ", ".join(parts[:-1]) + (" and " if len(parts) > 1 else "") + parts[-1] if parts else "none"
+
+
+def short_reason(reason: str) -> str:
+    """Return the condition of a reason without what was seen: the text before the first colon."""
+    return reason.partition(":")[0].strip() or reason.strip() or "no reason given"
