@@ -60,7 +60,7 @@ class LmdbReader:
             self._environment.end_read(txn)
 
     def get(self, view: str, key: bytes) -> bytes | None:
-        """See `Reader.get`. About 0.4 µs."""
+        """See `Reader.get`. About 1 µs; 0.3 for a key just read."""
         prefix = self._prefixes.get(view)
         txn = self._txn
         if txn is not None and prefix is not None and len(key) <= LONGEST_PLAIN:
@@ -139,7 +139,7 @@ class LmdbBatch:
         return _get(txn, prefix, key)
 
     def put(self, view: str, key: bytes, value: bytes) -> None:
-        """See `Batch.put`. About 0.2 µs here and 0.7 µs at the commit."""
+        """See `Batch.put`. About 0.7 to 2 µs with its share of the commit."""
         self._view(view)[key] = value
 
     def delete(self, view: str, key: bytes) -> None:
