@@ -22,11 +22,14 @@ class Command(NamedTuple):
 COMMANDS: dict[str, Command] = {
     "init": Command("treadle.entry.cli.init", "Make a small new project that runs."),
     "replay": Command("treadle.entry.cli.replay", "Run the whole loop over history.", json_names_a_file=True),
+    "up": Command("treadle.entry.cli.up", "Serve the endpoints and keep the loop turning."),
+    "predict": Command("treadle.entry.cli.predict", "Ask a model one question."),
     "run": Command("treadle.entry.cli.run", "Run a pipeline: train, judge, promote or say why not."),
     "runs": Command("treadle.entry.cli.runs", "Show what was run and what came of it."),
     "models": Command("treadle.entry.cli.models", "Show models, versions, verdicts; promote by hand."),
     "rollback": Command("treadle.entry.cli.rollback", "Let the previous version of a model serve again."),
     "features": Command("treadle.entry.cli.features", "Show feature views, and the values online now."),
+    "doctor": Command("treadle.entry.cli.doctor", "Check the installation and a home, and say how to mend."),
     "version": Command("treadle.entry.cli.version", "Show which versions of what are installed."),
     "completion": Command(
         "treadle.entry.cli.completion", "Print the completion script for bash, zsh or fish."

@@ -87,8 +87,8 @@ def seconds(started: Instant, ended: Instant | None) -> float | None:
 
 
 def for_people(row: Mapping[str, Plain]) -> dict[str, Plain]:
-    """Return a row with its times cut to whole seconds, and instants among its parameters as text. Pure."""
-    return {key: _readable(value) for key, value in row.items()}
+    """Return a row as people read it: times to the second, instants as text, nothing that is empty. Pure."""
+    return {key: _readable(value) for key, value in row.items() if value not in (None, "", [], {})}
 
 
 def _readable(value: Plain) -> Plain:

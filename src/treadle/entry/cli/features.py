@@ -86,7 +86,7 @@ def show_view(
     if as_json:
         emit_json({**head, "features": columns})
         return
-    emit_record(head, as_json=False)
+    emit_record(for_people(head), as_json=False)
     emit_heading("features")
     emit(columns, COLUMNS, as_json=False)
 
@@ -109,7 +109,7 @@ def get_values(
     views = views_of(defined, found)
     values = parse_key(found, views[0].source.columns, _pairs(key))
     with opened_online(opened) as online:
-        moment = _moment(at, online)
+        moment = _moment(at, reached(online))
         with online.read() as reader:
             held = [one for view in views for one in held_values(view, reader, values, moment)]
         if all(one.status == "absent" for one in held):
@@ -275,37 +275,40 @@ def opened_online(home: OpenedHome) -> Iterator[Online]:
     Raises:
         NotReady: nothing has been put online yet.
     """
+    from treadle.loop.feed import CURSOR
+
+    empty = NotReady(
+        "nothing is online in this home yet",
+        where=str(home.folder),
+        fix="features come online while a replay runs, or while the endpoint is served",
+        command=f"treadle up --home {home.folder}",
+    )
     if not (home.folder / "online" / "data.mdb").is_file():
-        raise NotReady(
-            "nothing is online in this home yet",
-            where=str(home.folder),
-            fix="features come online while a replay runs, or while the endpoint is served",
-            command=f"treadle up --home {home.folder}",
-        )
+        raise empty
     online = home.online()
     try:
+        if online.cursor(CURSOR) is None:
+            raise empty
         yield online
     finally:
         online.close()
 
 
-def reached(online: Online) -> Instant | None:
-    """Return the instant up to which the feed has applied everything known; None for an empty store."""
+def reached(online: Online) -> Instant:
+    """Return the instant up to which the feed has applied everything known."""
     from treadle.loop.feed import CURSOR
 
     stored = online.cursor(CURSOR)
-    return None if stored is None else int.from_bytes(stored, "big", signed=True)
+    assert stored is not None  # an empty store is not opened
+    return int.from_bytes(stored, "big", signed=True)
 
 
-def _moment(asked: str | None, online: Online) -> Instant:
+def _moment(asked: str | None, stands: Instant) -> Instant:
     if asked == "now":
         return now()
     if asked is not None:
         return instant(asked)
-    stands, present = reached(online), now()
-    if stands is None:
-        return present
-    if present - stands > FAR_BEHIND:
+    if now() - stands > FAR_BEHIND:
         note(f"the online store stands at {iso(stands)}; --at now reads it as of this moment")
     return stands
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -16,11 +17,13 @@ from treadle.entry.cli._shared import (
     emit,
     emit_heading,
     emit_json,
+    emit_lines,
     emit_record,
     group_app,
     note,
 )
 from treadle.records.errors import InvalidInput, NotFound
+from treadle.records.instants import SECOND, iso
 from treadle.records.models import (
     CHAMPION,
     AliasChange,
@@ -38,7 +41,6 @@ if TYPE_CHECKING:
 MODELS = ("model", "champion", "versions", "newest", "last_verdict", "updated")
 VERSIONS = ("version", "aliases", "created", "trained_until", "rows", "auc", "auc_low", "auc_high", "verdict")
 MOVES = ("at", "alias", "version", "previous", "reason")
-VERDICTS = ("at", "version", "verdict", "reasons")
 SLICES = ("column", "value", "n", "positives", "auc", "auc_low", "auc_high", "calibration", "state")
 _REFERENCE = re.compile(r"(?P<model>[^/@]+)(?:/(?P<version>\d+)|@(?P<alias>[^/@]+))?")
 
@@ -239,8 +241,7 @@ def _show_model(view: View, blobs: Blobs, model: RegisteredModel, as_json: bool)
     emit([for_people(row) for row in versions], VERSIONS, as_json=False, empty="none")
     emit_heading("aliases, the newest move first")
     emit([for_people(row) for row in moves], MOVES, as_json=False, empty="no alias was ever set")
-    emit_heading("verdicts, the newest first")
-    emit([for_people(row) for row in judged], VERDICTS, as_json=False, empty="no version was judged yet")
+    _emit_verdicts(verdicts)
 
 
 def _show_version(view: View, blobs: Blobs, version: ModelVersion, as_json: bool) -> None:
@@ -288,8 +289,16 @@ def _show_version(view: View, blobs: Blobs, version: ModelVersion, as_json: bool
         if slices:
             emit_heading("slices")
             emit(slices, SLICES, as_json=False)
-    emit_heading("verdicts, the newest first")
-    emit([for_people(row) for row in judged], VERDICTS, as_json=False, empty="it was not judged yet")
+    _emit_verdicts(verdicts)
+
+
+def _emit_verdicts(verdicts: Sequence[VerdictRecord]) -> None:
+    for record in verdicts:
+        at = iso(record.at // SECOND * SECOND)
+        emit_heading(f"verdict on version {record.version}: {record.verdict.value}, {at}")
+        emit_lines("\n".join(f"- {reason}" for reason in record.reasons))
+    if not verdicts:
+        note("no verdict yet: nothing was held against the gates")
 
 
 def move_row(move: AliasChange) -> dict[str, Plain]:
