@@ -74,8 +74,8 @@ class _Frame:
 _USES = {
     **dict.fromkeys(("eq", "ne", "lt", "le", "gt", "ge"), 4),
     **dict.fromkeys(("minimum", "maximum"), 9),
-    **dict.fromkeys(("local", "round"), 4),
-    **dict.fromkeys(("if_value", "or_else", "lookup", "mod", "parse_float", "parse_int"), 2),
+    **dict.fromkeys(("local", "round", "mod"), 4),
+    **dict.fromkeys(("if_value", "or_else", "lookup", "div", "floordiv", "parse_float", "parse_int"), 2),
 }
 
 
@@ -92,12 +92,17 @@ def _field(node: Node) -> pl.Expr:
     return column.cast(pl.Int64) if node.type in ("time", "duration") else column
 
 
+def _quotient(a: pl.Expr, b: pl.Expr) -> pl.Expr:
+    # Polars divides by a scalar as it multiplies by its rounded reciprocal: a column of it is divided exactly.
+    return a / pl.when(a.is_not_null()).then(b)
+
+
 def _floordiv(node: Node, a: pl.Expr, b: pl.Expr) -> pl.Expr:
-    return (a / b).floor() if node.type == "float" else a // b
+    return _quotient(a, b).floor() if node.type == "float" else a // b
 
 
 def _mod(node: Node, a: pl.Expr, b: pl.Expr) -> pl.Expr:
-    return a - b * (a / b).floor() if node.type == "float" else a % b
+    return a - b * _quotient(a, b).floor() if node.type == "float" else a % b
 
 
 def _compare(operator: str) -> Lowering:
@@ -134,7 +139,7 @@ def _round(node: Node, x: pl.Expr) -> pl.Expr:
     places = node.constants[0]
     assert isinstance(places, int)  # the operator table lets nothing else through
     scale = 10.0**places
-    rounded = (x * scale).round(0, mode="half_to_even") / scale
+    rounded = _quotient((x * scale).round(0, mode="half_to_even"), pl.lit(scale))
     return pl.when(x.abs() < _WHOLE).then(rounded).otherwise(x)
 
 
@@ -194,7 +199,7 @@ LOWERINGS: dict[str, Lowering] = {
     "add": lambda _, a, b: a + b,
     "sub": lambda _, a, b: a - b,
     "mul": lambda _, a, b: a * b,
-    "div": lambda _, a, b: a / b,
+    "div": lambda _, a, b: _quotient(a, b),
     "floordiv": _floordiv,
     "mod": _mod,
     "power": lambda node, x: x ** pl.lit(node.constants[0], dtype=pl.Float64),

@@ -34,7 +34,7 @@ class RowProgram:
     """The code of `row`, for people."""
 
     def expressions(self) -> list[pl.Expr]:
-        """Return the features as Polars expressions, for `frame.with_columns(...)`.
+        """Return the features as Polars expressions, for `frame.with_columns(...)` (`select` may shorten constants).
 
         Each reads the frame's columns called like `inputs` and is named like its feature; instants come out as
         `Datetime("us", "UTC")`.
