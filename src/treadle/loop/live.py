@@ -118,7 +118,7 @@ class Live:
     def stop(self) -> None:
         """End the threads; what was answered is durable in the log and in its table.
 
-        A turn under way is not waited for, nor anything flushed then: the first tick after the next start finishes it.
+        A turn under way is not waited for, nor anything flushed then: the first tick of the next start does it.
         """
         self.draining = True
         for thread in self.threads.values():

@@ -7,6 +7,7 @@ from treadle.loop.turn import load_model
 from treadle.loop.world import World
 from treadle.records.errors import TreadleError
 from treadle.records.models import ModelVersion
+from treadle.records.trained import Model
 from treadle.stages.features.plan import ServingPlan
 from treadle.stages.serving.predictor import Predictor
 from treadle.stages.training.opened import open_model
@@ -19,7 +20,12 @@ def load_predictor(world: World, endpoint: Endpoint, version: ModelVersion) -> P
         TreadleError: the version learned from other features than the endpoint looks up now.
         Corrupt: the package's bytes are damaged.
     """
-    opened = open_model(load_model(world, version))
+    return make_predictor(load_model(world, version), endpoint, version)
+
+
+def make_predictor(model: Model, endpoint: Endpoint, version: ModelVersion) -> Predictor:
+    """Open a packaged model for an endpoint; raises as `load_predictor` does."""
+    opened = open_model(model)
     plan = ServingPlan(endpoint.features)
     if tuple(opened.names) != plan.names:
         missing = [name for name in opened.names if name not in plan.names]

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import polars as pl
+
 from treadle.loop.training import Store
 from treadle.loop.world import World
+from treadle.ports.metadata import Metadata
+from treadle.ports.tables import Tables
 from treadle.records.datasets import DatasetManifest
 from treadle.records.errors import NotReady
 from treadle.records.instants import Instant
 from treadle.stages.data.ingest import store_rows
 from treadle.stages.data.reading import read_folder
+from treadle.stages.features.offline import ReadRows
 
 
 def load_store(world: World) -> Store:
@@ -30,8 +35,20 @@ def load_store(world: World) -> Store:
             faults=[f"{name!r} has never been stored" for name in missing],
             fix="name the folder with the data once: --data DIR",
         )
-    rows = {name: world.tables.read(name, version=_version(manifests[name])).collect() for name in names}
+    read = row_reader(world.tables, world.metadata)
+    rows = {name: read(name) for name in names}
     return Store.of(rows, manifests)
+
+
+def row_reader(tables: Tables, metadata: Metadata) -> ReadRows:
+    """Return a function that reads the newest registered rows of a source or table by its name."""
+
+    def read(name: str) -> pl.DataFrame:
+        with metadata.read() as view:
+            manifest = view.datasets.get(name)
+        return tables.read(name, version=_version(manifest)).collect()
+
+    return read
 
 
 def ingest(world: World, folder: Path, at: Instant) -> Store:
