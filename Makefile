@@ -34,7 +34,7 @@ setup: $(READY) ## Make .venv with everything in it (again only when a lock or p
 
 .PHONY: demo
 demo: $(READY) ## Replay a year of New York flights through the whole loop
-	test -d demo-data || $(BIN)/python -m examples.flights.data demo-data
+	test -f demo-data/airlines.parquet || $(BIN)/python -m examples.flights.data demo-data
 	$(BIN)/treadle replay --project examples/flights --data demo-data --home demo-home \
 		--json demo-home/replay.json --report demo-home/report.html $(ARGS)
 

@@ -6,6 +6,7 @@ out: usable at T if known by T; windows count events with T - w <= event < T; we
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import defaultdict
 from datetime import datetime, timedelta
 from fractions import Fraction
@@ -33,7 +34,7 @@ class FlightsOracle:
             name: defaultdict(list)
             for name in ("origin", "carrier_origin", "dest", "carrier", "tailnum", "route")
         }
-        for f in self.flights:
+        for f in sorted(self.flights, key=lambda f: f["sched"]):
             for name, key in self._keys(f).items():
                 self.by[name][key].append(f)
 
@@ -71,10 +72,21 @@ class FlightsOracle:
         if key is None:
             return 0.0, None
         start = f["T"] - hours * HOUR
-        found = [value(g) for g in self.by[by][key] if g[when] is not None and start <= g[when] < f["T"]]
+        found = [
+            value(g)
+            for g in self._about(by, key, start, f["T"])
+            if g[when] is not None and start <= g[when] < f["T"]
+        ]
         if not found:
             return 0.0, None
         return float(len(found)), float(sum(map(Fraction, found)) / len(found))
+
+    def _about(self, by, key, start, end):
+        """The key's flights scheduled four days around a span: none takes off or lands further from its schedule."""
+        flights = self.by[by][key]
+        first = bisect_left(flights, start - timedelta(days=4), key=lambda g: g["sched"])
+        last = bisect_left(flights, end + timedelta(days=4), key=lambda g: g["sched"])
+        return flights[first:last]
 
     def feature(self, f, name):
         """The value a feature has at the flight's T."""

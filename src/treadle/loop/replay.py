@@ -23,6 +23,7 @@ from treadle.loop.policies import SidePolicies
 from treadle.loop.predictors import load_predictor
 from treadle.loop.span import WARM_UP_MONTHS, plan_span
 from treadle.loop.stopwatch import Stopwatch
+from treadle.loop.summary import ServedMonth
 from treadle.loop.training import Store
 from treadle.loop.turn import Train, TurnResult, find_pipeline, perform, plan_turn
 from treadle.loop.world import World
@@ -123,6 +124,7 @@ class Replay:
         self._controller = Controller(world, store, self.watch)
         self.pipeline = self._controller.pipeline_for(self.endpoint)
         self.policies = SidePolicies(world, store, self.endpoint, self.span, self.zone, self.pipeline)
+        self.scored: dict[str, ServedMonth] = {}
         self._predictors: dict[int, Predictor] = {}
 
     def run(self) -> None:

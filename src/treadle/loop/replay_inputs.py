@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from treadle.define.describe import definition_digest
+from treadle.loop.definitions import record_definitions
 from treadle.loop.training import Store
 from treadle.loop.world import World
 from treadle.records.digests import digest_value
@@ -45,5 +46,6 @@ def prepare_store(world: World, folder: Path, until: Instant | None) -> Store:
                 command="treadle replay … --home NEW_DIR",
             )
         unit.checkpoints.put(CHECKPOINT, inputs, world.clock.now())
+    record_definitions(world, world.clock.now())
     manifests = store_rows(definitions, rows, world.tables, world.metadata, world.clock.now())
     return Store.of(rows, manifests)

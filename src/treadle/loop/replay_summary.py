@@ -11,10 +11,11 @@ from treadle.loop.summary import (
     alerts_of,
     digests_of,
     histogram,
+    judge_month,
     month_row,
-    month_scores,
     policy_costs,
     reliability_by_policy,
+    score_month,
     trainings_of,
     verdicts_of,
 )
@@ -29,16 +30,17 @@ from treadle.stages.serving.prediction_log import raw_features
 from treadle.stages.training.importance import permutation_importance
 from treadle.stages.training.opened import open_model
 
-IMPORTANCE_ROWS = 4_000
+IMPORTANCE_ROWS = 1_500
 
 
 def measure_month(replay: Replay, month: str) -> tuple[MonthRow, MonthScores]:
     """Measure one served month with the labels known by now."""
     frozen = replay.first_version()
-    served, judged = month_scores(
-        replay.world, replay.store, replay.endpoint, replay.policies, frozen, month, replay.now()
-    )
-    return month_row(replay.world, replay.policies, frozen, month, served, judged), judged
+    if month not in replay.scored:
+        replay.scored[month] = score_month(replay.world, replay.endpoint, replay.policies, frozen, month)
+    served = replay.scored[month]
+    judged = judge_month(replay.store, replay.endpoint, served, replay.now())
+    return month_row(replay.world, replay.policies, frozen, served, judged), judged
 
 
 def build_report(replay: Replay, seconds: float) -> ReplayReport:

@@ -39,6 +39,15 @@ _TRAINED_BY = {"frozen": ("first",), "loop": ("first", "loop"), "last3": ("last3
 
 
 @dataclass(frozen=True, slots=True)
+class ServedMonth:
+    """The answers of one month under each policy, labelled or not; scores of shape (rows,)."""
+
+    month: str
+    rows: pl.DataFrame
+    scores: Mapping[str, Floats]
+
+
+@dataclass(frozen=True, slots=True)
 class MonthScores:
     """The labelled answers of one month under each policy, shape (labelled,) each."""
 
@@ -47,50 +56,49 @@ class MonthScores:
     scores: Mapping[str, Floats]
 
 
-def month_scores(
-    world: World,
-    store: Store,
-    endpoint: Endpoint,
-    policies: SidePolicies,
-    frozen: ModelVersion,
-    month: str,
-    known_by: Instant,
-) -> tuple[pl.DataFrame, MonthScores]:
-    """Return a month's served rows, and its labelled answers: the loop's as given, the others' on the same features."""
-    first, after = policies.month_bounds(month)
-    rows = with_labels(store, endpoint, served_between(world, endpoint, first, after), known_by)
-    judged = rows.filter(pl.col(LABEL).is_not_null())
-    features = raw_features(judged, endpoint.features)
+def score_month(
+    world: World, endpoint: Endpoint, policies: SidePolicies, frozen: ModelVersion, month: str
+) -> ServedMonth:
+    """Return a month's answers: the loop's as they were given, the other policies' on the same features."""
+    rows = served_between(world, endpoint, *policies.month_bounds(month))
+    features = raw_features(rows, endpoint.features)
     scores = {
         "frozen": open_model(load_model(world, frozen)).score(features),
-        "loop": judged["score"].to_numpy(),
+        "loop": rows["score"].to_numpy(),
         "last3": open_model(load_model(world, policies.version(month))).score(features),
     }
-    return rows, MonthScores(judged[LABEL].to_numpy(), judged["at"].to_physical().to_numpy() // DAY, scores)
+    return ServedMonth(month, rows.select(["at", "version", *endpoint.labels.key]), scores)
+
+
+def judge_month(store: Store, endpoint: Endpoint, served: ServedMonth, known_by: Instant) -> MonthScores:
+    """Return the answers whose label is known by an instant."""
+    labels = with_labels(store, endpoint, served.rows, known_by)
+    labelled = labels[LABEL].is_not_null().to_numpy()
+    days = labels["at"].to_physical().to_numpy() // DAY
+    return MonthScores(
+        labels[LABEL].drop_nulls().to_numpy(),
+        days[labelled],
+        {policy: scores[labelled] for policy, scores in served.scores.items()},
+    )
 
 
 def month_row(
-    world: World,
-    policies: SidePolicies,
-    frozen: ModelVersion,
-    month: str,
-    rows: pl.DataFrame,
-    judged: MonthScores,
+    world: World, policies: SidePolicies, frozen: ModelVersion, served: ServedMonth, judged: MonthScores
 ) -> MonthRow:
-    """Measure one served month; AUC intervals allow for the likeness of flights of one day."""
+    """Measure one served month; AUC intervals allow for the likeness of requests of one day."""
     y = judged.y
     aucs = {name: auc_estimate(y, values, judged.days) for name, values in judged.scores.items()}
     calibrated = {name: calibration(y, values) for name, values in judged.scores.items()}
     return MonthRow(
-        month=month,
-        window=Window(*policies.month_bounds(month)),
-        n=rows.height,
+        month=served.month,
+        window=Window(*policies.month_bounds(served.month)),
+        n=served.rows.height,
         labelled=len(y),
         late_rate=float(y.mean()) if len(y) else None,
         auc={name: area for name, area in aucs.items() if area is not None},
         calibration={name: found.ratio for name, found in calibrated.items() if found is not None},
-        score_psi=psi_against(world, frozen, rows["score"].to_numpy()),
-        versions=tuple(int(v) for v in rows["version"].unique(maintain_order=True)),
+        score_psi=psi_against(world, frozen, served.scores["loop"]),
+        versions=tuple(int(v) for v in served.rows["version"].unique(maintain_order=True)),
     )
 
 
