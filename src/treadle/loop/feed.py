@@ -103,6 +103,12 @@ def read_cursor(batch: Batch) -> Instant | None:
     return None if stored is None else int.from_bytes(stored, "big", signed=True)
 
 
+def stands_at(online: Online) -> Instant | None:
+    """Return the instant an online store has reached, or None for an empty one."""
+    stored = online.cursor(CURSOR)
+    return None if stored is None else int.from_bytes(stored, "big", signed=True)
+
+
 def write_cursor(batch: Batch, at: Instant) -> None:
     """Record the instant the online store has reached, together with the batch's values."""
     batch.set_cursor(CURSOR, at.to_bytes(8, "big", signed=True))

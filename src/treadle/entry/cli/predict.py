@@ -76,8 +76,9 @@ def predict(
 def _ask_home(
     folder: Path, project: Path, name: str | None, given: list[str], at: Instant | None, number: int | None
 ) -> Asked:
-    from treadle.entry.cli.features import opened_online, reached
+    from treadle.entry.cli.features import opened_online
     from treadle.loop.asking import ask_offline, ask_online
+    from treadle.loop.feed import stands_at
     from treadle.loop.stored import row_reader
 
     home = open_home(folder)
@@ -89,7 +90,7 @@ def _ask_home(
             rows = row_reader(home.tables(), metadata)
             return ask_offline(home.blobs(), rows, endpoint, version, row, at)
     with opened_online(home) as online:
-        stands = reached(online)
+        stands = stands_at(online)
         if stands is None:
             raise NotReady("the online store is empty", fix="serve the home once, or ask with --at INSTANT")
         return ask_online(home.blobs(), online, endpoint, version, row, stands)

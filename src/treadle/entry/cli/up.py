@@ -118,12 +118,12 @@ def _clock(home: OpenedHome, start: Instant | None) -> Clock:
 
 def _seen(home: OpenedHome) -> Instant | None:
     """Return the instant up to which the home's online store has been fed; None for a home without one."""
-    from treadle.entry.cli.features import reached
+    from treadle.loop.feed import stands_at
 
     if not (home.folder / "online" / "data.mdb").is_file():
         return None
     with closing(home.online()) as online:
-        return reached(online)
+        return stands_at(online)
 
 
 def _say_ready(live: Live, url: str, token: AdminToken, *, as_json: bool) -> None:
