@@ -38,7 +38,7 @@ monitor = tr.Monitor(
     "delay",
     window="14d",
     every="1d",
-    drift=tr.score_drift("psi", warn=0.1, alert=0.2),
+    drift=tr.score_drift("psi", warn=0.15, alert=0.3),
     performance=tr.auc(drop=0.02, maturity="2d"),
     calibration=tr.calibration(tolerance=0.15, maturity="2d"),
 )

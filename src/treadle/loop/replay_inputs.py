@@ -8,7 +8,7 @@ from treadle.define.describe import definition_digest
 from treadle.loop.definitions import record_definitions
 from treadle.loop.training import Store
 from treadle.loop.world import World
-from treadle.records.digests import digest_value
+from treadle.records.digests import Json, digest_value
 from treadle.records.errors import Conflict
 from treadle.records.instants import Instant
 from treadle.stages.data.content import content_hash
@@ -27,7 +27,7 @@ def prepare_store(world: World, folder: Path, until: Instant | None) -> Store:
     """
     definitions = world.project.sources
     rows = read_folder(definitions, folder)
-    inputs = {
+    inputs: dict[str, Json] = {
         "data": digest_value({name: content_hash(frame) for name, frame in rows.items()}),
         "definitions": definition_digest(world.project),
         "until": until,
