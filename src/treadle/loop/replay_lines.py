@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from treadle.loop.replay_words import (
     LOOP,
+    auc_interval,
     auc_words,
     cost_of,
     count_words,
@@ -23,7 +24,7 @@ from treadle.loop.replay_words import (
     verdict_counts,
     versions_words,
 )
-from treadle.pictures.numbers import known, share, span
+from treadle.pictures.numbers import share, span
 from treadle.pictures.status import STATUSES
 from treadle.pictures.text import block_bars, plain, text_table
 from treadle.records.estimates import Auc
@@ -46,7 +47,7 @@ _COLUMNS = (
     ("PSI", 7, ">"),
     ("served by", 14, "<"),
 )
-_ASCII = str.maketrans({"×": "x", "’": "'"})
+_ASCII = {"→": "->", "±": "+/-", "…": "..", "×": "x", "’": "'"}
 
 
 def month_header(*, unicode: bool = True) -> str:
@@ -69,7 +70,7 @@ def month_line(row: MonthRow, *, events: Sequence[str] = (), unicode: bool = Tru
         share(row.late_rate),
         _auc(row.auc.get("frozen")),
         "→",
-        _auc_with_interval(row.auc.get(LOOP)),
+        auc_interval(row.auc.get(LOOP)),
         _auc(row.auc.get("last3")),
         decimals(row.calibration.get(LOOP), 3),
         decimals(row.score_psi, 3),
@@ -90,14 +91,15 @@ def turn_lines(training: Training, decided: Decided | None, *, unicode: bool = T
     trained = (
         f"trained v{training.model_version} on {training.rows:,} rows in {span(training.seconds * SECOND)}"
     )
-    lines = _wrapped(f"{day}  ", f"{training.reason or 'no reason given'} → {trained}")
+    lines = _wrapped(f"{day}  ", f"{training.reason or 'no reason given'} → {trained}", unicode)
     if decided is not None:
         status = STATUSES[decided.verdict.value]
         said = f"{status.glyph if unicode else ''} {status.word}: version {decided.model_version}".strip()
-        lines += _wrapped(" " * _INDENT, said if decided.reasons else f"{said}, though no gate gave a reason")
+        said = said if decided.reasons else f"{said}, though no gate gave a reason"
+        lines += _wrapped(" " * _INDENT, said, unicode)
         for reason in decided.reasons:
-            lines += _wrapped(" " * (_INDENT + 2), f"- {reason}", hang=2)
-    return [line if unicode else _ascii(line) for line in lines]
+            lines += _wrapped(" " * (_INDENT + 2), f"- {reason}", unicode, hang=2)
+    return lines
 
 
 def closing_lines(
@@ -115,8 +117,8 @@ def closing_lines(
         page: where the HTML report lies.
         unicode: whether the terminal shows more than ASCII.
     """
-    lines = ["", *_wrapped("", headline(report)), "", *_policy_table(report, unicode), ""]
-    lines += _wrapped("", time_words(report))
+    lines = ["", *_wrapped("", headline(report), unicode), "", *_policy_table(report, unicode), ""]
+    lines += _wrapped("", time_words(report), unicode)
     parts = sorted(report.time_spent.items(), key=lambda item: -item[1])
     if parts:
         rows = [(name, seconds, span(seconds * SECOND)) for name, seconds in parts]
@@ -136,7 +138,7 @@ def closing_lines(
             f"next    treadle up --home {folder}        serve the champion",
             f"        treadle models --home {folder}    its versions and their verdicts",
         ]
-    return [_clean(line) if unicode else _ascii(line) for line in lines]
+    return [_shown(line, unicode) for line in lines]
 
 
 def _policy_table(report: ReplayReport, unicode: bool) -> list[str]:
@@ -162,34 +164,28 @@ def _policy_table(report: ReplayReport, unicode: bool) -> list[str]:
 
 def _row(cells: Sequence[str], unicode: bool) -> str:
     fitted = [f"{cell:{side}{room}}" for cell, (_, room, side) in zip(cells, _COLUMNS, strict=False)]
-    line = "  ".join([*fitted, *cells[len(_COLUMNS) :]]).rstrip()
-    line = line if len(line) <= WIDTH else line[: WIDTH - 1] + "…"
-    return _clean(line) if unicode else _ascii(line)
+    line = _shown("  ".join([*fitted, *cells[len(_COLUMNS) :]]).rstrip(), unicode)
+    return line if len(line) <= WIDTH else line[: WIDTH - 2] + ".."
 
 
 def _auc(area: Auc | None) -> str:
     return decimals(area.value if area else None, 4)
 
 
-def _auc_with_interval(area: Auc | None) -> str:
-    if area is None or not known(area.value):
-        return _auc(None)
-    bounds = area.interval()
-    return f"{area.value:.4f} ({bounds.low:.4f} to {bounds.high:.4f})"
-
-
-def _wrapped(lead: str, text: str, hang: int = 0) -> list[str]:
+def _wrapped(lead: str, text: str, unicode: bool, hang: int = 0) -> list[str]:
     """Return the text behind a lead, broken at spaces; what goes on starts below the first word."""
-    text = _clean(text)
-    return textwrap.wrap(
-        text, WIDTH, initial_indent=lead, subsequent_indent=" " * (len(lead) + hang), break_on_hyphens=False
-    ) or [lead.rstrip()]
+    indent = " " * (len(lead) + hang)
+    # What is written with other signs may be longer: the text is broken as it will be shown.
+    text = _shown(text, unicode)
+    lines = textwrap.wrap(text, WIDTH, initial_indent=lead, subsequent_indent=indent, break_on_hyphens=False)
+    return lines or [lead.rstrip()]
 
 
-def _clean(text: str) -> str:
-    """Return the text without control characters: names come from data and may hold terminal commands."""
-    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
-
-
-def _ascii(text: str) -> str:
-    return plain(_clean(text).replace("→", "->").replace("±", "+/-").replace("…", "..").translate(_ASCII))
+def _shown(text: str, unicode: bool) -> str:
+    """Return the text without control characters, for names come from data and may hold terminal commands."""
+    text = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
+    if unicode:
+        return text
+    for sign, letters in _ASCII.items():
+        text = text.replace(sign, letters)
+    return plain(text)

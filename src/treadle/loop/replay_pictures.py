@@ -63,7 +63,7 @@ def auc_chart(report: ReplayReport) -> Chart:
     return Chart(
         "line",
         f"AUC of {report.endpoint} by month",
-        " ".join(found) + " Shaded: the 95 % interval of loop.",
+        " ".join(found) + (" Shaded: the loop's 95 % interval." if report.months else ""),
         series=tuple(series),
         marks=tuple(marks),
         unit="AUC",
@@ -100,12 +100,12 @@ def calibration_chart(report: ReplayReport) -> Chart:
         )
         for policy in _drawn(report)
     ]
+    right = Series.of("as promised", _middles(report), [1.0] * len(report.months), role="reference")
     return Chart(
         "line",
         "Calibration by month",
         calibration_words(report),
-        series=tuple(series) if report.months else (),
-        marks=(Mark("1.0: scores promise what comes true", y=1.0),),
+        series=(right, *series) if report.months else (),
         unit="mean score / share of positives",
         x_kind="time",
         x_label="middle of each month",
@@ -127,7 +127,7 @@ def psi_chart(report: ReplayReport) -> Chart:
         marks=tuple(
             Mark(f"{level:g}: {word}", y=level) for level, word in zip(PSI_LEVELS, words, strict=True)
         ),
-        unit="population stability index against the first model's reference",
+        unit="PSI against the reference scores",
         x_kind="time",
         x_label="middle of each month",
         x_range=_span(report),
@@ -240,10 +240,10 @@ def importance_chart(report: ReplayReport) -> Chart:
     more = len(report.importance) - len(top)
     return Chart(
         "bars",
-        f"What version {report.champion} rests on",
+        f"Importance of the features of version {report.champion}" if top else "Importance of the features",
         importance_words(report) + (f" The {len(top)} largest are shown." if more else ""),
         series=(drops,) if top else (),
-        unit="AUC lost when the feature's values are shuffled, with the spread over repeats",
+        unit="AUC lost when shuffled, and its spread",
         x_kind="category",
     )
 
@@ -286,7 +286,7 @@ def time_chart(report: ReplayReport) -> Chart:
     spent = Series.of("wall time", [name for name, _ in parts], [seconds * SECOND for _, seconds in parts])
     return Chart(
         "bars",
-        "Where the time went",
+        "Wall time by part of the work",
         time_words(report),
         series=(spent,) if parts else (),
         x_kind="category",

@@ -24,13 +24,11 @@ from treadle.loop.replay_words import (
     FROZEN,
     LOOP,
     MEANING,
-    auc_short,
-    auc_words,
-    compared,
+    auc_interval,
     cost_of,
     count_words,
     decimals,
-    gap,
+    gap_words,
     headline,
     months_words,
     overall,
@@ -41,7 +39,7 @@ from treadle.loop.replay_words import (
     verdict_counts,
     versions_words,
 )
-from treadle.pictures.numbers import NO_DATA, moment, share, signed, span
+from treadle.pictures.numbers import NO_DATA, moment, share, span
 from treadle.pictures.palette import stylesheet
 from treadle.pictures.report import Cell, Figure, Figures, Picture, Prose, Section, State, Table, html_report
 from treadle.pictures.svg import svg
@@ -69,7 +67,7 @@ def replay_html(report: ReplayReport) -> str:
             _turns(report),
             _months(report),
             _scores(report),
-            Section(f"What version {report.champion} rests on", (Picture(importance_chart(report)),)),
+            Section("What the champion rests on", (Picture(importance_chart(report)),)),
             _costs(report),
             Section("Where the time went", (Picture(time_chart(report)),)),
             _details(report),
@@ -124,7 +122,11 @@ def _figures(report: ReplayReport) -> tuple[Figure, ...]:
         Figure("requests answered", answered, f"{labelled:,} labelled{part}"),
         Figure("trainings of the loop", len(own), f"gates: {verdict_counts(report)}"),
         Figure("champion at the end", f"v{report.champion}" if report.champion else None, _since(report)),
-        Figure("the whole replay", span(report.seconds * SECOND), _fit_note(report)),
+        Figure(
+            "the whole replay",
+            span(report.seconds * SECOND) if report.seconds > 0 else None,
+            _fit_note(report),
+        ),
     )
 
 
@@ -145,7 +147,7 @@ def _gap_figure(report: ReplayReport) -> Figure:
     if loop is None or frozen is None:
         return Figure("loop over frozen", None)
     apart = "the intervals overlap" if overlap(loop, frozen) else "the intervals do not overlap"
-    return Figure("loop over frozen", signed(gap(loop, frozen)), f"AUC; {apart}")
+    return Figure("loop over frozen", gap_words(loop, frozen), f"AUC; {apart}")
 
 
 def _since(report: ReplayReport) -> str:
@@ -158,11 +160,7 @@ def _since(report: ReplayReport) -> str:
 
 
 def _fit_note(report: ReplayReport) -> str:
-    return (
-        f"{span(report.fit_seconds * SECOND)} of it in model fits"
-        if report.fit_seconds > 0
-        else "no model fits"
-    )
+    return f"model fits: {span(report.fit_seconds * SECOND)}" if report.fit_seconds > 0 else "no model fits"
 
 
 def _turns(report: ReplayReport) -> Section:
@@ -230,14 +228,37 @@ def _newest(rows: Sequence[tuple[Cell, ...]]) -> tuple[tuple[tuple[Cell, ...], .
 
 
 def _months(report: ReplayReport) -> Section:
+    return Section(
+        "Month by month",
+        (
+            _auc_table(report),
+            _served_table(report),
+            Picture(positives_chart(report)),
+            Picture(calibration_chart(report)),
+            Picture(psi_chart(report)),
+        ),
+    )
+
+
+def _auc_table(report: ReplayReport) -> Table:
     policies = policies_of(report)
+    rows: list[tuple[Cell, ...]] = []
+    for row in report.months:
+        loop, frozen = row.auc.get(LOOP), row.auc.get(FROZEN)
+        ahead = gap_words(loop, frozen) if loop and frozen else NO_DATA
+        rows.append((row.month, *(auc_interval(row.auc.get(policy)) for policy in policies), ahead))
+    head = ("month", *(f"AUC {policy}" for policy in policies), "loop over frozen")
+    return Table("AUC with its 95 % interval.", head, tuple(rows))
+
+
+def _served_table(report: ReplayReport) -> Table:
     rows: tuple[tuple[Cell, ...], ...] = tuple(
         (
             row.month,
             row.n,
             row.labelled,
             share(row.late_rate),
-            *(auc_short(row.auc.get(policy)) for policy in policies),
+            decimals(row.calibration.get(FROZEN), 3),
             decimals(row.calibration.get(LOOP), 3),
             decimals(row.score_psi, 3),
             versions_words(row.versions) if row.versions else NO_DATA,
@@ -249,24 +270,16 @@ def _months(report: ReplayReport) -> Section:
         "answers",
         "labelled",
         "positive",
-        *(f"AUC {policy}" for policy in policies),
-        "calibration of loop",
+        "calibration frozen",
+        "calibration loop",
         "score PSI",
         "served by",
     )
     caption = (
-        "In parentheses half the width of the 95 % interval. Calibration is the mean score over the share of"
-        f" positives: 1 is right. Months are those of {report.timezone}."
+        "What was asked, and how it was answered. Calibration is the mean score over the share of positives: 1 is right."
+        f" Months are those of {report.timezone}."
     )
-    return Section(
-        "Month by month",
-        (
-            Table(caption, head, rows),
-            Picture(positives_chart(report)),
-            Picture(calibration_chart(report)),
-            Picture(psi_chart(report)),
-        ),
-    )
+    return Table(caption, head, rows)
 
 
 def _scores(report: ReplayReport) -> Section:
@@ -281,13 +294,13 @@ def _costs(report: ReplayReport) -> Section:
         area: Auc | None = cost.auc if cost else None
         against = "" if policy == LOOP else NO_DATA
         if area is not None and loop is not None and policy != LOOP:
-            against = compared(area, loop)
+            against = f"{gap_words(area, loop)}, intervals {'overlap' if overlap(area, loop) else 'apart'}"
         rows.append(
             (
                 policy,
                 f"{cost.trainings:,}" if cost else NO_DATA,
                 span(cost.fit_seconds * SECOND) if cost else NO_DATA,
-                auc_words(area),
+                auc_interval(area),
                 against,
                 decimals(cost.calibration if cost else None, 3),
                 decimals(cost.log_loss if cost else None, 4),
@@ -296,8 +309,8 @@ def _costs(report: ReplayReport) -> Section:
     head = (
         "policy",
         "trainings",
-        "time in fits",
-        "AUC over all months",
+        "fits",
+        "AUC (95 %)",
         "against loop",
         "calibration",
         "log loss",

@@ -86,12 +86,9 @@ def auc_words(auc: Auc | None) -> str:
     return f"{auc.value:.4f} (95 % {bounds.low:.4f} to {bounds.high:.4f})"
 
 
-def auc_short(auc: Auc | None) -> str:
-    """Return `0.7466 (±0.0064)`: the value and half the width of its 95 % interval."""
-    if auc is None or not known(auc.value):
-        return NO_DATA
-    bounds = auc.interval()
-    return f"{auc.value:.4f} (±{(bounds.high - bounds.low) / 2:.4f})"
+def auc_interval(auc: Auc | None) -> str:
+    """Return `0.7466 (0.7402 to 0.7529)`, for a column that says 95 % in its head."""
+    return auc_words(auc).replace("95 % ", "")
 
 
 def overlap(a: Auc, b: Auc) -> bool:
@@ -103,6 +100,12 @@ def overlap(a: Auc, b: Auc) -> bool:
 def gap(a: Auc, b: Auc) -> float:
     """Return how much higher the first is, of the values as they are shown: to four decimals."""
     return round(round(a.value, 4) - round(b.value, 4), 4)
+
+
+def gap_words(a: Auc, b: Auc) -> str:
+    """Return the gap with its sign: `+0.0140`, `−0.0034`, `0.0000`."""
+    between = gap(a, b)
+    return f"{between:+.4f}".replace("-", MINUS) if between else "0.0000"
 
 
 def compared(a: Auc, b: Auc) -> str:
@@ -119,8 +122,8 @@ def headline(report: ReplayReport) -> str:
     """Return the one sentence that answers what the loop was worth."""
     loop, frozen = overall(report, LOOP), overall(report, FROZEN)
     if loop is None:
-        return f"No labels of {report.endpoint} to judge by: whether the loop was worth it cannot be said."
-    answers = f"{loop.n:,} labelled answers of {report.endpoint}"
+        return f"No labels of `{report.endpoint}` to judge by: whether the loop was worth it cannot be said."
+    answers = f"{loop.n:,} labelled answers of `{report.endpoint}`"
     said = f"The loop's champion scored AUC {auc_words(loop)} on {answers}"
     if frozen is None:
         return f"{said}; there is no frozen model to compare it with."
@@ -142,20 +145,29 @@ def tally(report: ReplayReport, a: str, b: str) -> Tally:
 
 
 def tally_words(report: ReplayReport, a: str, b: str) -> str:
-    """Return in how many months one policy scored above the other, and where that is beyond the intervals."""
+    """Return in how many months one policy scored above the other, and in how many of them the intervals part."""
     found = tally(report, a, b)
     if not found.months:
-        return f"{a} and {b} have no month in common."
-    places = ((found.above, "above"), (found.level, "level with"), (found.below, "below"))
-    parts = [f"{word} {b} in {count}" for count, word in places if count]
-    parts = [parts[0], *(part.replace(f" {b}", "").replace(" with", "") for part in parts[1:])]
-    said = f"{a} was {listed(parts)} of {count_words(found.months, 'month')}"
-    apart = [
-        f"{count} {word}"
-        for count, word in ((found.apart_above, "above"), (found.apart_below, "below"))
-        if count
-    ]
-    return f"{said}; beyond both intervals in {listed(apart) if apart else 'none'}."
+        return f"{_named(a, first=True)} and {_named(b)} have no month in common."
+    places = (
+        ("above", found.above, found.apart_above),
+        ("level", found.level, 0),
+        ("below", found.below, found.apart_below),
+    )
+    parts = [f"{word} in {count}{_apart(count, clear)}" for word, count, clear in places if count]
+    months = count_words(found.months, "month")
+    return f"{_named(a, first=True)} against {_named(b)}, of {months}: {listed(parts)}."
+
+
+def _apart(count: int, clear: int) -> str:
+    if not clear:
+        return ""
+    return " (with intervals apart)" if clear == count else f" ({clear} of them with intervals apart)"
+
+
+def _named(policy: str, first: bool = False) -> str:
+    words = {LOOP: "the loop", FROZEN: "the frozen model"}.get(policy, policy)
+    return words[0].upper() + words[1:] if first and words != policy else words
 
 
 def months_words(report: ReplayReport) -> str:
@@ -235,11 +247,9 @@ def scores_words(scores: Sequence[ScoreHistogram]) -> str:
         return f"The mean score: {listed(told)}." if told else "No scores were kept."
     names, moved = [one.name for one in scores[:2]], means[1] - means[0]
     if abs(moved) < 0.0005:
-        return f"The mean score is the same, about {means[0]:.3f}: {names[1]} against {names[0]}."
+        return f"The mean score is the same, about {means[0]:.3f}, for {names[1]} and {names[0]}."
     word = "higher" if moved > 0 else "lower"
-    return (
-        f"The mean score moved {word}, from about {means[0]:.3f} ({names[0]}) to {means[1]:.3f} ({names[1]})."
-    )
+    return f"The mean score is {word}: about {means[1]:.3f} for {names[1]}, {means[0]:.3f} for {names[0]}."
 
 
 def _histogram_mean(one: ScoreHistogram) -> float | None:
@@ -309,7 +319,7 @@ def cost_words(report: ReplayReport) -> str:
     if not gap(auc, other):
         return f"{said} {best} and {second} have the highest AUC, equal to four decimals."
     return (
-        f"{said} The highest AUC is that of {best}, {gap(auc, other):.4f} above {second}; the intervals "
+        f"{said} The highest AUC is that of {_named(best)}, {gap(auc, other):.4f} above {_named(second)}; the intervals "
         + ("overlap." if overlap(auc, other) else "do not overlap.")
     )
 

@@ -38,10 +38,12 @@ details { margin-top: 4px; font-size: 14px }
 summary { cursor: pointer; color: var(--tr-busy); padding: 4px 0; width: max-content }
 .scroll { overflow-x: auto; margin: 12px 0 24px }
 table { border-collapse: collapse; font-size: 14px; line-height: 20px; min-width: min(100%, 420px) }
-caption { text-align: left; color: var(--tr-soft); padding: 0 0 6px; font-size: 15px }
+caption { text-align: left; color: var(--tr-soft); padding: 0 0 6px; font-size: 15px;
+  max-width: calc(100vw - 32px) }
 th, td { text-align: left; vertical-align: top; padding: 5px 20px 5px 0;
   border-bottom: 1px solid var(--tr-grid); min-width: 8ch; max-width: 72ch }
 th { color: var(--tr-soft); font-weight: 600; vertical-align: bottom }
+th:not([class]), td:not([class]) { min-width: 22ch }
 th.n, td.n { text-align: right; min-width: 0 }
 td.n, td.w, .state { white-space: nowrap }
 .glyph { vertical-align: -2px; margin-right: 5px }

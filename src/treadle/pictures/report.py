@@ -276,8 +276,8 @@ def _numeric(cells: Sequence[Cell]) -> bool:
 
 
 def _short(cells: Sequence[Cell]) -> bool:
-    """Return whether every cell is a word or two that should not be broken, a date for one."""
-    return all(isinstance(cell, State) or len(str(cell)) <= 12 for cell in cells)
+    """Return whether every cell is a word or two that should not be broken, a date and time for one."""
+    return all(isinstance(cell, State) or len(str(cell)) <= 16 for cell in cells)
 
 
 def _kind(cells: Sequence[Cell]) -> str:
