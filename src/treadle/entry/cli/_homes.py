@@ -38,6 +38,14 @@ def open_home(folder: Path) -> Home:
         ) from None
 
 
+def existing_home(folder: Path) -> Home | None:
+    """Return the home in a folder, or None where there is none."""
+    try:
+        return Home.at(folder, create=False)
+    except NotFound:
+        return None
+
+
 @contextmanager
 def opened_metadata(home: Home) -> Iterator[Metadata]:
     """Open a home's metadata store for the time of a block; other processes may go on using it."""
@@ -93,7 +101,7 @@ def for_people(row: Mapping[str, Plain]) -> dict[str, Plain]:
 
 def _readable(value: Plain) -> Plain:
     if isinstance(value, Mapping):
-        return {key: _readable(item) for key, item in value.items()}
+        return for_people(value)
     if not isinstance(value, str):
         return value
     if _INSTANT.fullmatch(value):

@@ -118,6 +118,11 @@ def note(message: str) -> None:
     print(message, file=sys.stderr)
 
 
+def note_record(record: Mapping[str, Plain]) -> None:
+    """Show a record to the person, on stderr, as `emit_record` shows it on stdout."""
+    note("\n".join(_record_lines(record, "")))
+
+
 def text(value: Plain) -> str:
     """Return the cell of a value: empty for None, four digits for a float, `printable` for text. Pure."""
     if value is None:

@@ -14,7 +14,7 @@ from treadle.define.entities import Entity
 from treadle.define.project import Project as DefinedProject
 from treadle.define.row_features import RowFeature
 from treadle.define.views import View, WindowView
-from treadle.entry.cli._homes import for_people, now, open_home, open_project, when
+from treadle.entry.cli._homes import existing_home, for_people, now, open_home, open_project, when
 from treadle.entry.cli._shared import (
     DEFAULT_HOME,
     DEFAULT_PROJECT,
@@ -29,7 +29,7 @@ from treadle.entry.cli._shared import (
     group_app,
     note,
 )
-from treadle.records.errors import InvalidInput, NotFound, NotReady, TreadleError
+from treadle.records.errors import InvalidInput, NotFound, NotReady
 from treadle.records.instants import DAY, SECOND, Instant, instant, iso, short
 
 if TYPE_CHECKING:
@@ -160,11 +160,7 @@ def list_keys(
 
 def find_project(folder: Project, home: Home) -> DefinedProject:
     """Return the project in a folder, or the one that the home says it belongs to."""
-    try:
-        opened = OpenedHome.at(home, create=False)
-    except TreadleError:
-        opened = None
-    return open_project(folder, opened).project
+    return open_project(folder, existing_home(home)).project
 
 
 def find_entity(project: DefinedProject, name: str) -> Entity:

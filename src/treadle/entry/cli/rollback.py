@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from treadle.entry.cli._homes import for_people, now, open_home, opened_metadata, when
-from treadle.entry.cli._shared import DEFAULT_HOME, AsJson, Home, Plain, command_app, emit_record, note, text
+from treadle.entry.cli._shared import DEFAULT_HOME, AsJson, Home, Plain, command_app, emit_record, note_record
 from treadle.entry.cli.models import check_package, report_of, undo_command
 from treadle.records.errors import InvalidInput, TreadleError
 from treadle.records.models import CHAMPION
@@ -78,9 +78,8 @@ def confirm(record: dict[str, Plain], plan: RollbackPlan) -> None:
         InvalidInput: there is no terminal to ask on.
         TreadleError: the answer was no.
     """
-    for side in ("from", "to"):
-        note(f"{side:<5}{text(record[side])}")
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+    note_record(for_people(record))
+    if not at_a_terminal():
         raise InvalidInput(
             "there is no terminal to ask on; nothing was changed",
             fix="look at the plan above, and add --yes to do it",
@@ -88,6 +87,11 @@ def confirm(record: dict[str, Plain], plan: RollbackPlan) -> None:
     question = f"let {plan.model}@{plan.alias} go from version {plan.version} to version {plan.to}?"
     if not typer.confirm(question, err=True):
         raise TreadleError("nothing was changed")
+
+
+def at_a_terminal() -> bool:
+    """Say whether there is a person to ask."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
 
 
 def _measured(blobs: Blobs, version: ModelVersion) -> dict[str, Plain]:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from treadle.bootstrap import Home as OpenedHome
-from treadle.bootstrap import LoadedProject, load_project, open_world
+from treadle.bootstrap import LoadedProject, open_world
 from treadle.define.project import Project as DefinedProject
 from treadle.define.steps import Pipeline
-from treadle.entry.cli._homes import for_people
+from treadle.entry.cli._homes import existing_home, for_people, open_project
 from treadle.entry.cli._parameters import UNTIL, pipeline_parameters
 from treadle.entry.cli._shared import (
     DEFAULT_HOME,
@@ -82,7 +82,7 @@ def run(
     """
     from treadle.loop.turn import explain as sentences
 
-    loaded = load_project(project)
+    loaded = open_project(project, existing_home(home))
     found = find_pipeline(loaded.project, pipeline)
     params = pipeline_parameters(found, [*(param or []), *([f"{UNTIL}={until}"] if until else [])])
     judged = endpoint_names(loaded.project, endpoint or [], gate=gate)

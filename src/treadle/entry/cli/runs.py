@@ -20,13 +20,14 @@ from treadle.entry.cli._shared import (
     group_app,
 )
 from treadle.records.errors import InvalidInput, NotFound
+from treadle.records.instants import SECOND, short
 from treadle.records.runs import Run, RunFilter, RunStatus, StepRun
 
 if TYPE_CHECKING:
     from treadle.ports.metadata import View
 
-COLUMNS = ("run_id", "pipeline", "status", "started", "seconds", "versions", "reason")
-STEP_COLUMNS = ("index", "step", "status", "attempt", "seconds", "cached_from", "inputs", "outputs")
+COLUMNS = ("run_id", "pipeline", "status", "started", "took", "versions", "reason")
+STEP_COLUMNS = ("index", "step", "status", "attempt", "took", "cached_from", "inputs", "outputs")
 AT_MOST = 10_000
 SHORT = 12
 """As many characters of a digest or run id as people are shown inside a table."""
@@ -51,7 +52,7 @@ def list_runs(
         if not rows and pipeline is not None:
             check_pipeline(view, pipeline)
     empty = "no such run" if pipeline or status else "no run yet\n  next:  treadle run PIPELINE"
-    emit(rows if as_json else [for_people(row) for row in rows], COLUMNS, as_json=as_json, empty=empty)
+    emit(rows if as_json else [with_took(row) for row in rows], COLUMNS, as_json=as_json, empty=empty)
 
 
 @app.command("show")
@@ -68,7 +69,7 @@ def show_run(
     if as_json:
         emit_json({**record, "steps": [step_record(step) for step in steps]})
         return
-    emit_record(for_people(record), as_json=False)
+    emit_record(with_took(record), as_json=False)
     emit_heading("steps")
     emit(
         [shortened(step_record(step)) for step in steps],
@@ -167,11 +168,20 @@ def step_record(step: StepRun) -> dict[str, Plain]:
     }
 
 
+def with_took(row: dict[str, Plain]) -> dict[str, Plain]:
+    """Return a row for people, with its seconds as a duration. Pure."""
+    span = row["seconds"]
+    shown = for_people({key: value for key, value in row.items() if key != "seconds"})
+    if isinstance(span, float):
+        shown["took"] = f"{span:.2f}s" if span < 60 else short(int(span) * SECOND)
+    return shown
+
+
 def shortened(step: dict[str, Plain]) -> dict[str, Plain]:
     """Return a step's record with its digests cut to what fits a table. Pure."""
-    row = for_people(step)
+    row = with_took(step)
     for side in ("inputs", "outputs"):
-        digests = row[side]
+        digests = row.get(side)
         if isinstance(digests, dict):
             row[side] = {name: str(digest)[:SHORT] for name, digest in digests.items()}
     return row
