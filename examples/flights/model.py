@@ -22,9 +22,9 @@ def fit(train: tr.Frame, learning_rate: float = 0.06, iterations: int = 200) -> 
 
 @tr.pipeline
 def train_delay(
-    until: tr.Instant, since: tr.Instant | None = None, holdout: str = "14d", refit: bool = False
+    until: tr.Instant, since: tr.Instant | None = None, holdout: str = "21d", refit: bool = False
 ) -> None:
-    """Train on labels known before `until`, judge on the newest two weeks, register."""
+    """Train on labels known before `until`, judge on the newest three weeks, register."""
     data = tr.training_set("delay", until=until, since=since)
     train, newest = tr.split(data, by_time=holdout)
     model = fit(train)
@@ -49,7 +49,9 @@ retrain = tr.on(
     name="retrain",
 )
 gates = [
-    tr.better_than_champion("auc"),
+    tr.better_than_champion(
+        "auc", confidence=0.9
+    ),  # missing a better model costs more here than taking an equal one
     tr.no_worse_slice("origin"),
     tr.no_worse_slice("carrier"),
     tr.loads_and_answers(),
