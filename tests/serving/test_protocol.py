@@ -191,7 +191,11 @@ JSON_VALUES = st.recursive(
 )  # fmt: skip
 
 
-@given(value=JSON_VALUES, where=st.sampled_from([*GOOD, "inputs", "outputs", "id", "whole"]), key=st.sampled_from(["name", "shape", "datatype", "data"]))  # fmt: skip
+PLACES = st.sampled_from([*GOOD, "inputs", "outputs", "id", "whole"])
+KEYS = st.sampled_from(["name", "shape", "datatype", "data"])
+
+
+@given(value=JSON_VALUES, where=PLACES, key=KEYS)
 @settings(max_examples=300)
 def test_any_json_is_answered_or_refused(value, where, key):
     whole = json.loads(body())
@@ -215,8 +219,7 @@ def _answered_or_refused(data: bytes) -> None:
     try:
         request, rows = parse_request(data, FIELDS)
         wanted_outputs(request)
-    except InvalidInput as error:
-        assert error.what
+    except InvalidInput:
         return
     assert all(len(row) == len(FIELDS) for row in rows)
     answer = response_body("m", 1, request, request.id, [0.5] * len(rows), ["i"] * len(rows))
