@@ -66,16 +66,23 @@ class _Frame:
             arguments = [self.of(argument) for argument in node.arguments]
             self.sizes[key] = 1 + _USES.get(node.operator, 1) * sum(self.sizes[id(a)] for a in node.arguments)
             too_large = self.sizes[key] > LARGEST
-            self.made[key] = pl.lit(None) if too_large else LOWERINGS[node.operator](node, *arguments)
+            made = pl.lit(None) if too_large else LOWERINGS[node.operator](node, *arguments)
+            self.made[key] = made * _ONES if node.type == "float" and node.operator in _ORIGINS else made
         return self.made[key]
+
+
+# Polars takes short cuts when one side is a single value (a literal, a column of one repeated value): it divides
+# by multiplying with the rounded reciprocal, and x + 0.0 keeps -0.0. Floats therefore start out as full columns.
+_ONES = pl.int_range(pl.len()).cast(pl.Float64) * 0.0 + 1.0
+_ORIGINS = frozenset({"field", "constant", "to_float", "bool_to_float", "parse_float", "lookup"})
 
 
 # How often a lowering uses its operands when it is more than once.
 _USES = {
     **dict.fromkeys(("eq", "ne", "lt", "le", "gt", "ge"), 4),
     **dict.fromkeys(("minimum", "maximum"), 9),
-    **dict.fromkeys(("local", "round", "mod"), 4),
-    **dict.fromkeys(("if_value", "or_else", "lookup", "div", "floordiv", "parse_float", "parse_int"), 2),
+    **dict.fromkeys(("local", "round"), 4),
+    **dict.fromkeys(("if_value", "or_else", "mod", "lookup", "parse_float", "parse_int"), 2),
 }
 
 
@@ -92,17 +99,12 @@ def _field(node: Node) -> pl.Expr:
     return column.cast(pl.Int64) if node.type in ("time", "duration") else column
 
 
-def _quotient(a: pl.Expr, b: pl.Expr) -> pl.Expr:
-    # Polars divides by a scalar as it multiplies by its rounded reciprocal: a column of it is divided exactly.
-    return a / pl.when(a.is_not_null()).then(b)
-
-
 def _floordiv(node: Node, a: pl.Expr, b: pl.Expr) -> pl.Expr:
-    return _quotient(a, b).floor() if node.type == "float" else a // b
+    return (a / b).floor() if node.type == "float" else a // b
 
 
 def _mod(node: Node, a: pl.Expr, b: pl.Expr) -> pl.Expr:
-    return a - b * _quotient(a, b).floor() if node.type == "float" else a % b
+    return a - b * (a / b).floor() if node.type == "float" else a % b
 
 
 def _compare(operator: str) -> Lowering:
@@ -139,7 +141,7 @@ def _round(node: Node, x: pl.Expr) -> pl.Expr:
     places = node.constants[0]
     assert isinstance(places, int)  # the operator table lets nothing else through
     scale = 10.0**places
-    rounded = _quotient((x * scale).round(0, mode="half_to_even"), pl.lit(scale))
+    rounded = (x * scale).round(0, mode="half_to_even") / (pl.lit(scale) * _ONES)
     return pl.when(x.abs() < _WHOLE).then(rounded).otherwise(x)
 
 
@@ -199,7 +201,7 @@ LOWERINGS: dict[str, Lowering] = {
     "add": lambda _, a, b: a + b,
     "sub": lambda _, a, b: a - b,
     "mul": lambda _, a, b: a * b,
-    "div": lambda _, a, b: _quotient(a, b),
+    "div": lambda _, a, b: a / b,
     "floordiv": _floordiv,
     "mod": _mod,
     "power": lambda node, x: x ** pl.lit(node.constants[0], dtype=pl.Float64),
