@@ -32,6 +32,11 @@ if TYPE_CHECKING:
     from treadle.define.sources import table as table
     from treadle.define.steps import pipeline as pipeline
     from treadle.define.steps import step as step
+    from treadle.define.tracing import coalesce as coalesce
+    from treadle.define.tracing import cyclic as cyclic
+    from treadle.define.tracing import maximum as maximum
+    from treadle.define.tracing import minimum as minimum
+    from treadle.define.tracing import when as when
     from treadle.define.triggers import calibration_off as calibration_off
     from treadle.define.triggers import every as every
     from treadle.define.triggers import manual as manual
@@ -87,14 +92,18 @@ _HOME = {
     "calibration": "treadle.define.monitors",
     "calibration_off": "treadle.define.triggers",
     "category": "treadle.define.feature_sets",
+    "coalesce": "treadle.define.tracing",
     "column": "treadle.define.views",
     "count": "treadle.define.views",
+    "cyclic": "treadle.define.tracing",
     "evaluate": "treadle.define.operations",
     "every": "treadle.define.triggers",
     "loads_and_answers": "treadle.define.gates",
     "manual": "treadle.define.triggers",
+    "maximum": "treadle.define.tracing",
     "mean": "treadle.define.views",
     "metric": "treadle.define.triggers",
+    "minimum": "treadle.define.tracing",
     "new_labels": "treadle.define.triggers",
     "no_worse_slice": "treadle.define.gates",
     "number": "treadle.define.feature_sets",
@@ -109,6 +118,7 @@ _HOME = {
     "table": "treadle.define.sources",
     "total": "treadle.define.views",
     "training_set": "treadle.define.operations",
+    "when": "treadle.define.tracing",
 }
 
 __all__ = ["__version__", *_HOME]  # noqa: PLE0604 - the table is the one list; its keys are strings
