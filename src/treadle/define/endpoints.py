@@ -44,9 +44,9 @@ class Endpoint:
             if have.get(field) != kind
         ]
         faults += [
-            f"endpoint {name!r}: label key {key!r} is not a column of {requests.source.name!r}"
+            f"endpoint {name!r}: label key {key!r} is not a request field, so a prediction could not be joined with its label"
             for key in labels.key
-            if key not in have
+            if key not in features.request
         ]
         if faults:
             raise InvalidInput("the endpoint cannot be defined", faults=faults)
