@@ -35,6 +35,7 @@ from treadle.records.failpoints import failpoint
 from treadle.records.instants import Instant, iso
 from treadle.records.models import ModelVersion
 from treadle.records.predictions import Value, encode_prediction
+from treadle.records.replays import Decided, Training
 from treadle.records.rows import EVENT_TIME
 from treadle.stages.serving.predictor import Predictor
 
@@ -93,7 +94,7 @@ class Replay:
         store: the stored rows.
         clock: the world's clock, to be moved.
         until: where to stop, or None for the end of the data.
-        say: called with one line of news about the loop (what fired, what was decided).
+        turn_done: called with what was trained and why, and what the gates made of it.
         day_done: called with the last instant of every replayed day.
         month_done: called when a month's labels are in.
     """
@@ -105,7 +106,7 @@ class Replay:
         clock: SimulatedTime,
         *,
         until: Instant | None = None,
-        say: Callable[[str], None] = lambda line: None,
+        turn_done: Callable[[Training, Decided | None], None] = lambda training, decided: None,
         day_done: Callable[[Instant], None] = lambda through: None,
         month_done: Callable[[str], None] = lambda month: None,
     ) -> None:
@@ -116,7 +117,7 @@ class Replay:
         self.span = plan_span(store, self.endpoint, self.zone, until)
         self.watch = Stopwatch()
         self._clock = clock
-        self._say = say
+        self._turn_done = turn_done
         self._day_done = day_done
         self._month_done = month_done
         self._feed = Feed(world.project.views, store.rows)
@@ -181,7 +182,7 @@ class Replay:
             reason=f"the first model, on the first {WARM_UP_MONTHS} months",
         )
         result = perform(self.world, self.store, plan_turn(first, [self.endpoint.name]), self.span.start)
-        self._report(result, first.reason)
+        self._report(result, first.reason, "first")
 
     def _begin(self) -> DayDone:
         done = DayDone(self.span.start - 1, self.world.predictions.end())
@@ -201,7 +202,7 @@ class Replay:
             failpoint("replay.after_log")
             self._clock.advance_to(end)
             for turned in self._controller.tick(end):
-                self._report(turned.result, turned.reason)
+                self._report(turned.result, turned.reason, "loop")
             failpoint("replay.before_checkpoint")
             finished = DayDone(end, position)
             self._save(finished)
@@ -255,19 +256,27 @@ class Replay:
             with self.watch.measure("report"):
                 self._month_done(month)
 
-    def _report(self, result: TurnResult, reason: str) -> None:
-        decision = result.decision
-        verdict = (
-            f"{decision.verdict.value}: {decision.reasons[0]}" if decision and decision.reasons else "no gate"
+    def _report(self, result: TurnResult, reason: str, policy: str) -> None:
+        trained, decision = result.trained, result.decision
+        version = trained.versions[-1].version if trained.versions else 0
+        training = Training(
+            at=self._clock.now(),
+            policy=policy,
+            reason=reason,
+            model_version=version,
+            rows=trained.rows,
+            seconds=trained.fit_seconds,
+            run_id=trained.run.run_id,
         )
-        name = (
-            f"{self.endpoint.model_name}/{decision.challenger_version}"
-            if decision
-            else self.endpoint.model_name
-        )
-        self._say(
-            f"{iso(self._clock.now())[:10]}  {reason} → trained {name} on {result.trained.rows:,} rows → {verdict}"
-        )
+        decided = None
+        if decision is not None:
+            decided = Decided(
+                at=self._clock.now(),
+                model_version=version,
+                verdict=decision.verdict,
+                reasons=decision.reasons,
+            )
+        self._turn_done(training, decided)
 
 
 def _physical(rows: pl.DataFrame) -> pl.DataFrame:

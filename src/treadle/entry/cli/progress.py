@@ -5,14 +5,14 @@ from __future__ import annotations
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TextIO
 
-from treadle.loop.replay_lines import month_header, month_line
+from treadle.loop.replay_lines import month_header, month_line, turn_lines
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
     from treadle.loop.span import Span
     from treadle.records.instants import Instant
-    from treadle.records.replays import MonthRow
+    from treadle.records.replays import Decided, MonthRow, Training
 
 DAY_SECONDS = 86_400
 
@@ -33,7 +33,10 @@ class ReplayProgress:
             from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
             self._bar = Progress(
-                TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"), TimeElapsedColumn()
+                TextColumn("{task.description}"),
+                BarColumn(),
+                TextColumn("{task.percentage:>3.0f} %"),
+                TimeElapsedColumn(),
             )
             self._bar.start()
             self._task = self._bar.add_task("training the first model", total=span.end - span.start)
@@ -50,9 +53,10 @@ class ReplayProgress:
         """Write a month's line."""
         self._write(month_line(row))
 
-    def say(self, line: str) -> None:
-        """Write news of the loop."""
-        self._write(line)
+    def turn_done(self, training: Training, decided: Decided | None) -> None:
+        """Write what fired and why, what was trained, and what each gate said."""
+        for line in turn_lines(training, decided):
+            self._write(line)
 
     def _write(self, line: str) -> None:
         if self._bar is not None:

@@ -69,7 +69,7 @@ def _run(
                 store,
                 clock,
                 until=until,
-                say=progress.say,
+                turn_done=progress.turn_done,
                 day_done=progress.day_done,
                 month_done=lambda month: progress.month_done(measure_month(loop, month)[0]),
             )
