@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from msgspec.structs import replace
 
 from treadle.records.digests import digest_value
-from treadle.records.estimates import Auc, Window
+from treadle.records.estimates import Auc, Difference, Window
 from treadle.records.evaluation import ReliabilityBin
 from treadle.records.importances import FeatureImportance
 from treadle.records.instants import instant
@@ -222,6 +222,10 @@ def auc(value, n, rate):
     )
 
 
+def lead(value, standard_error):
+    return Difference(value=value, standard_error=standard_error, n=27_000, clusters=30)
+
+
 def window(k):
     start = datetime(2013, 4 + k, 1, tzinfo=ZoneInfo(ZONE))
     end = datetime(2013 + (4 + k) // 12, (4 + k) % 12 + 1, 1, tzinfo=ZoneInfo(ZONE))
@@ -239,6 +243,7 @@ def month(k):
         calibration={policy: values[k] for policy, values in RATIOS.items()},
         score_psi=PSIS[k],
         versions=SERVED[k],
+        loop_over={other: lead(AUCS["loop"][k] - AUCS[other][k], 0.0031) for other in ("frozen", "last3")},
     )
 
 
@@ -300,7 +305,7 @@ def verdicts():
     )
 
 
-def cost(policy, value, calibration, log_loss):
+def cost(policy, value, calibration, log_loss, ahead=None):
     mine = [t for t in trainings() if t.policy == policy or (policy != "last3" and t.policy == "first")]
     return PolicyCost(
         policy=policy,
@@ -309,6 +314,7 @@ def cost(policy, value, calibration, log_loss):
         auc=auc(value, sum(LABELLED), 0.2476),
         calibration=calibration,
         log_loss=log_loss,
+        loop_over=ahead,
     )
 
 
@@ -324,9 +330,9 @@ def year():
         verdicts=verdicts(),
         alerts=tuple(RaisedAlert(at=instant(at), monitor="delay", kind=kind, message=said) for at, kind, said in ALERTS),
         costs=(
-            cost("frozen", 0.7391, 1.0542, 0.4871),
+            cost("frozen", 0.7391, 1.0542, 0.4871, lead(0.0162, 0.0021)),
             cost("loop", 0.7553, 1.0211, 0.4764),
-            cost("last3", 0.7502, 1.0313, 0.4803),
+            cost("last3", 0.7502, 1.0313, 0.4803, lead(0.0051, 0.0029)),
         ),
         digests={name: digest_value(name) for name in ("models", "predictions", "training_sets")},
         seconds=142.7,

@@ -6,21 +6,12 @@ from html.parser import HTMLParser
 import pytest
 from msgspec.structs import replace
 
-from tests.loop.replays import AUCS, MONTHS, auc, nothing, unlabelled, year
+from tests.loop.replays import AUCS, MONTHS, auc, lead, nothing, unlabelled, year
+from treadle.loop.replay_figures import beyond_chance, overlap, own_trainings, policies_of, tally
 from treadle.loop.replay_lines import WIDTH, closing_lines, month_header, month_line, turn_lines
 from treadle.loop.replay_pictures import auc_chart, calibration_chart, timeline_chart
 from treadle.loop.replay_report import readme_picture, replay_html
-from treadle.loop.replay_words import (
-    compared,
-    cost_words,
-    headline,
-    overlap,
-    own_trainings,
-    policies_of,
-    psi_words,
-    tally,
-    tally_words,
-)
+from treadle.loop.replay_words import compared, cost_words, headline, psi_words, tally_words
 from treadle.pictures.palette import DARK, LIGHT
 from treadle.records.evaluation import ReliabilityBin
 from treadle.records.instants import DAY, instant
@@ -82,10 +73,10 @@ def page(report):
     return Page(replay_html(report))
 
 
-def with_costs(report, **values):
+def with_aucs(report, ahead=None, **values):
+    """Return the report with other AUCs over all months, and other paired differences: none unless given."""
     costs = tuple(
-        replace(cost, auc=auc(values[cost.policy], 250_000, 0.25) if cost.policy in values else cost.auc)
-        for cost in report.costs
+        replace(cost, auc=auc(values[cost.policy], 250_000, 0.25), loop_over=ahead) for cost in report.costs
     )
     return replace(report, costs=costs)
 
@@ -93,24 +84,43 @@ def with_costs(report, **values):
 # What is said
 
 
-def test_the_headline_gives_both_figures_with_intervals_their_rows_and_their_gap(report):
+def test_the_headline_gives_both_figures_with_intervals_their_rows_and_their_difference(report):
     said = headline(report)
     loop, frozen = report.costs[1].auc, report.costs[0].auc
     for figure in (loop, frozen):
         bounds = figure.interval()
         assert f"{figure.value:.4f} (95 % {bounds.low:.4f} to {bounds.high:.4f})" in said
     assert f"{loop.n:,} labelled answers" in said
-    assert said.endswith("0.0162 higher, and the intervals do not overlap.")
+    assert said.endswith(
+        "0.0162 higher, more than chance explains (95 % +0.0119 to +0.0205 on the same answers)."
+    )
 
 
 def test_a_loop_that_lost_is_said_to_have_lost(report):
-    assert headline(with_costs(report, loop=0.71, frozen=0.74)).endswith(
-        "0.0300 lower, and the intervals do not overlap."
-    )
-    assert headline(with_costs(report, loop=0.7401, frozen=0.74)).endswith(
-        "0.0001 higher, though the intervals overlap."
-    )
-    assert headline(with_costs(report, loop=0.74, frozen=0.74)).endswith("no difference to four decimals.")
+    lost = with_aucs(report, lead(-0.03, 0.004), loop=0.71, frozen=0.74, last3=0.7)
+    assert "0.0300 lower, more than chance explains (95 % −0.0382 to −0.0218" in headline(lost)
+    close = with_aucs(report, lead(0.001, 0.004), loop=0.741, frozen=0.74, last3=0.7)
+    assert "0.0010 higher, which chance may explain" in headline(close)
+
+
+def test_without_a_paired_test_the_intervals_are_compared(report):
+    def end(loop, frozen):
+        return headline(with_aucs(report, loop=loop, frozen=frozen, last3=0.7)).rpartition(": ")[2]
+
+    assert end(0.71, 0.74) == "0.0300 lower, and the intervals do not overlap."
+    assert end(0.7401, 0.74) == "0.0001 higher, though the intervals overlap."
+    assert end(0.74, 0.74) == "no difference to four decimals."
+
+
+def test_a_difference_is_beyond_chance_only_if_its_interval_leaves_out_zero():
+    assert [beyond_chance(lead(value, 0.01)) for value in (-0.03, -0.01, 0.0, 0.01, 0.03)] == [
+        True,
+        False,
+        False,
+        False,
+        True,
+    ]
+    assert not beyond_chance(lead(0.0, 0.0))
 
 
 def test_the_gap_is_that_of_the_figures_as_shown(report):
@@ -119,19 +129,26 @@ def test_the_gap_is_that_of_the_figures_as_shown(report):
 
 
 def test_months_are_tallied_as_a_hand_count_of_the_figures(report):
-    found = tally(report, "loop", "frozen")
+    found = tally(report, "frozen")
     pairs = list(zip(AUCS["loop"], AUCS["frozen"], strict=True))
     assert found.above == sum(a > b for a, b in pairs) == 7
     assert found.level == sum(a == b for a, b in pairs) == 1
     assert found.below == sum(a < b for a, b in pairs) == 1
-    clear = [
+    # The standard error is 0.0031 and Student's t of 29 degrees of freedom 2.0452: 0.0063 is needed.
+    assert found.clear_above == sum(a - b > 0.0063 for a, b in pairs) == 7
+    assert found.clear_below == 0
+    assert tally_words(report, "last3") == (
+        "The loop against last3, of 9 months: above in 6 (3 of them by more than chance), level in 1 and below in 2"
+        " (perhaps by chance)."
+    )
+
+
+def test_months_without_a_paired_test_are_clear_when_their_intervals_are_apart(report):
+    untested = replace(report, months=tuple(replace(row, loop_over={}) for row in report.months))
+    apart = [
         row for row in report.months if row.auc["frozen"].interval().high < row.auc["loop"].interval().low
     ]
-    assert found.apart_above == len(clear) > 0
-    assert tally_words(report, "loop", "frozen") == (
-        f"The loop against the frozen model, of 9 months: above in 7 ({len(clear)} of them with intervals apart), level in 1"
-        " and below in 1."
-    )
+    assert tally(untested, "frozen").clear_above == len(apart) == 5
 
 
 def test_overlap_is_symmetric_and_holds_for_equals():
@@ -146,8 +163,13 @@ def test_overlap_is_symmetric_and_holds_for_equals():
 
 
 def test_the_cost_sentence_names_the_best_policy_even_when_it_is_not_the_loop(report):
-    assert "The highest AUC is that of last3, 0.0300 above the loop" in cost_words(
-        with_costs(report, loop=0.74, last3=0.77, frozen=0.70)
+    beaten = with_aucs(report, loop=0.74, last3=0.77, frozen=0.70)
+    assert (
+        "The highest AUC is that of last3, 0.0300 above the loop, more than chance explains."
+        in cost_words(beaten)
+    )
+    assert "The highest AUC is that of the loop, 0.0051 above last3, which chance may explain." in cost_words(
+        report
     )
 
 
@@ -170,13 +192,13 @@ def test_the_first_model_counts_among_the_loops_trainings_and_last3_does_not(rep
 
 
 def test_the_page_has_every_month_with_its_figures(page):
-    aucs, served = page.table("loop over frozen"), page.table("score PSI")
-    assert [row[0] for row in aucs[1:]] == [row[0] for row in served[1:]] == list(MONTHS)
+    aucs, leads, served = (page.table(column) for column in ("AUC loop", "loop over last3", "score PSI"))
+    for rows in (aucs, leads, served):
+        assert [row[0] for row in rows[1:]] == list(MONTHS)
     assert [row[aucs[0].index("AUC loop")][:6] for row in aucs[1:]] == [
         f"{value:.4f}" for value in AUCS["loop"]
     ]
-    assert [row[-1] for row in aucs[1:]][:2] == ["0.0000", "+0.0124"]
-    assert aucs[-1][-1] == "−0.0034"
+    assert leads[2] == ["2013-05", "+0.0124 (+0.0061 to +0.0187)", "−0.0001 (−0.0064 to +0.0062)"]
     assert served[1] == ["2013-04", "28,330", "27,564", "28.6 %", "0.913", "0.913", "0.004", "v1"]
 
 
@@ -266,6 +288,7 @@ def test_a_single_month_can_be_reported(report):
     found = Page(replay_html(one))
     assert "in replay, 2013-04" in found.text
     assert "of 1 month: level in 1." in found.text
+    assert {auc_chart(one).form, calibration_chart(one).form} == {"dot"}
     assert "No alert" in found.text
 
 
@@ -291,7 +314,7 @@ def test_months_that_lack_a_figure_leave_a_gap_not_a_zero(report):
     assert loop.y[3] is None
     assert loop.lower is not None
     assert loop.lower[3] is None
-    assert Page(replay_html(holed)).table("loop over frozen")[4] == ["2013-07", *["no data"] * 4]
+    assert Page(replay_html(holed)).table("loop over frozen")[4] == ["2013-07", *["no data"] * 2]
 
 
 def test_figures_that_are_not_numbers_read_no_data(report):

@@ -10,16 +10,14 @@ import shlex
 import textwrap
 from collections.abc import Sequence
 
+from treadle.loop.replay_figures import LOOP, cost_of, policies_of
 from treadle.loop.replay_words import (
-    LOOP,
     auc_interval,
     auc_words,
-    cost_of,
     count_words,
     decimals,
     headline,
     months_words,
-    policies_of,
     time_words,
     verdict_counts,
     versions_words,

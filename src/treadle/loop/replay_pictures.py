@@ -6,25 +6,21 @@ import math
 from collections.abc import Sequence
 from typing import TypeVar
 
+from treadle.loop.replay_figures import LOOP, PSI_LEVELS, own_trainings, policies_of, side_trainings
 from treadle.loop.replay_words import (
-    LOOP,
-    PSI_LEVELS,
     calibration_words,
     cost_words,
     importance_words,
-    own_trainings,
-    policies_of,
     positives_words,
     psi_words,
     reliability_words,
     scores_words,
     short_reason,
-    side_trainings,
     tally_words,
     time_words,
     timeline_words,
 )
-from treadle.pictures.chart import Chart, Mark, Role, Series
+from treadle.pictures.chart import Chart, Form, Mark, Role, Series, X, YKind
 from treadle.records.estimates import Auc, Window
 from treadle.records.instants import DAY, SECOND, Instant
 from treadle.records.models import Verdict
@@ -43,94 +39,128 @@ def auc_chart(report: ReplayReport) -> Chart:
     for policy in _drawn(report):
         areas = [row.auc.get(policy) for row in report.months]
         bounds = [area.interval() if area else None for area in areas]
-        banded = policy == LOOP
+        # Bands over one another cannot be told apart; the dots of a single month can each have their interval.
+        shown = policy == LOOP or _single(report)
         series.append(
             Series.of(
                 policy,
-                _middles(report),
+                _places(report),
                 [area.value if area else None for area in areas],
                 role=_role(policy),
-                lower=[b.low if b else None for b in bounds] if banded else None,
-                upper=[b.high if b else None for b in bounds] if banded else None,
+                lower=[b.low if b else None for b in bounds] if shown else None,
+                upper=[b.high if b else None for b in bounds] if shown else None,
             )
         )
     marks = [
         Mark(f"v{one.model_version} promoted", one.at, status="promoted")
         for one in _newest(_promotions(report))
     ]
-    others = [policy for policy in policies_of(report) if policy != LOOP]
-    found = [tally_words(report, LOOP, policy) for policy in others]
-    return Chart(
+    found = [tally_words(report, policy) for policy in policies_of(report) if policy != LOOP]
+    shaded = [] if _single(report) or not report.months else ["Shaded: the loop's 95 % interval."]
+    return _by_month(
+        report,
         "line",
         f"AUC of {report.endpoint} by month",
-        " ".join(found) + (" Shaded: the loop's 95 % interval." if report.months else ""),
-        series=tuple(series),
-        marks=tuple(marks),
+        " ".join([*found, *shaded]),
+        series,
         unit="AUC",
-        x_kind="time",
-        x_label="middle of each month",
-        x_range=_span(report),
+        marks=() if _single(report) else marks,
     )
 
 
 def positives_chart(report: ReplayReport) -> Chart:
     """Return the share of positive labels by month."""
-    rates = Series.of("positive labels", _middles(report), [row.late_rate for row in report.months])
-    return Chart(
+    rates = Series.of("positive labels", _places(report), [row.late_rate for row in report.months])
+    return _by_month(
+        report,
         "bars",
         "Positive labels by month",
         positives_words(report),
-        series=(rates,) if report.months else (),
+        [rates],
         unit="share of labels",
-        x_kind="time",
         y_kind="share",
-        x_label="middle of each month",
-        x_range=_span(report),
     )
 
 
 def calibration_chart(report: ReplayReport) -> Chart:
     """Return mean score over share of positives by month; 1 is right."""
+    right = Series.of("as promised", _places(report), [1.0] * len(report.months), role="reference")
     series = [
         Series.of(
             policy,
-            _middles(report),
+            _places(report),
             [row.calibration.get(policy) for row in report.months],
             role=_role(policy),
         )
         for policy in _drawn(report)
     ]
-    right = Series.of("as promised", _middles(report), [1.0] * len(report.months), role="reference")
-    return Chart(
+    return _by_month(
+        report,
         "line",
         "Calibration by month",
         calibration_words(report),
-        series=(right, *series) if report.months else (),
+        [right, *series],
         unit="mean score / share of positives",
-        x_kind="time",
-        x_label="middle of each month",
-        x_range=_span(report),
     )
 
 
 def psi_chart(report: ReplayReport) -> Chart:
     """Return the population stability index of the served scores by month, with its customary levels."""
     values = Series.of(
-        "score PSI", _middles(report), [row.score_psi for row in report.months], role="champion"
+        "score PSI", _places(report), [row.score_psi for row in report.months], role="champion"
     )
-    words = ("notable", "large")
-    return Chart(
-        "line",
+    named = zip(PSI_LEVELS, ("notable", "large"), strict=True)
+    most = max((v for v in values.y if v is not None), default=0.0)
+    return _by_month(
+        report,
+        "bars",
         "Drift of the served scores by month",
         psi_words(report),
-        series=(values,) if report.months else (),
-        marks=tuple(
-            Mark(f"{level:g}: {word}", y=level) for level, word in zip(PSI_LEVELS, words, strict=True)
-        ),
+        [values],
         unit="PSI against the reference scores",
-        x_kind="time",
-        x_label="middle of each month",
-        x_range=_span(report),
+        marks=[Mark(f"{level:g}: {word}", y=level) for level, word in named],
+        # Room for the words above the upper level.
+        y_range=(0.0, max(most * 1.08, 1.25 * PSI_LEVELS[-1])),
+    )
+
+
+def _single(report: ReplayReport) -> bool:
+    return len(report.months) == 1
+
+
+def _places(report: ReplayReport) -> list[X]:
+    """Return each month's place: its middle day; a single month, which makes no line, by its name."""
+    if _single(report):
+        return [report.months[0].month]
+    return [_middle(row.window) for row in report.months]
+
+
+def _by_month(
+    report: ReplayReport,
+    form: Form,
+    title: str,
+    caption: str,
+    series: Sequence[Series],
+    *,
+    unit: str,
+    y_kind: YKind = "number",
+    marks: Sequence[Mark] = (),
+    y_range: tuple[float, float] | None = None,
+) -> Chart:
+    """Return a picture of the months on the axis they all share; of a single month, rows instead of lines."""
+    single = _single(report)
+    return Chart(
+        "dot" if single and form == "line" else form,
+        title,
+        caption,
+        series=tuple(series) if report.months else (),
+        marks=tuple(marks),
+        unit=unit,
+        x_kind="category" if single else "time",
+        y_kind=y_kind,
+        x_label="month" if single else "middle of each month",
+        x_range=None if single else _span(report),
+        y_range=y_range,
     )
 
 
@@ -301,11 +331,6 @@ def _drawn(report: ReplayReport) -> list[str]:
 
 def _role(policy: str) -> Role | None:
     return "champion" if policy == LOOP else None
-
-
-def _middles(report: ReplayReport) -> list[Instant]:
-    """Return the middle day of each month."""
-    return [_middle(row.window) for row in report.months]
 
 
 def _middle(window: Window) -> Instant:

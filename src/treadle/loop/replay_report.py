@@ -8,6 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from treadle.loop.replay_figures import (
+    FROZEN,
+    LOOP,
+    cost_of,
+    gap,
+    loop_over,
+    overall,
+    overlap,
+    own_trainings,
+    policies_of,
+    side_trainings,
+)
 from treadle.loop.replay_pictures import (
     auc_chart,
     calibration_chart,
@@ -21,21 +33,15 @@ from treadle.loop.replay_pictures import (
     timeline_chart,
 )
 from treadle.loop.replay_words import (
-    FROZEN,
-    LOOP,
     MEANING,
+    ahead_words,
     auc_interval,
-    cost_of,
     count_words,
     decimals,
-    gap_words,
     headline,
+    lead_words,
     months_words,
-    overall,
-    overlap,
-    own_trainings,
-    policies_of,
-    side_trainings,
+    signed_auc,
     verdict_counts,
     versions_words,
 )
@@ -43,7 +49,6 @@ from treadle.pictures.numbers import NO_DATA, moment, share, span
 from treadle.pictures.palette import stylesheet
 from treadle.pictures.report import Cell, Figure, Figures, Picture, Prose, Section, State, Table, html_report
 from treadle.pictures.svg import svg
-from treadle.records.estimates import Auc
 from treadle.records.instants import MINUTE, SECOND, Instant
 from treadle.records.models import Verdict
 from treadle.records.replays import ReplayReport, Training
@@ -103,8 +108,8 @@ def _finding(report: ReplayReport) -> Section:
     )
     policies = f"Each request is judged as every policy would have answered it:\n\n{meanings}"
     caution = (
-        "The policies answer the same requests, so intervals that overlap do not make two models equal: the"
-        " gates compare models row by row, which sees smaller differences."
+        "The policies answer the same requests. Whether one is better is therefore tested on pairs of answers, as the"
+        " gates do: that sees differences that two intervals, which may overlap, do not show."
     )
     return Section(
         "What was found",
@@ -145,9 +150,12 @@ def _auc_figure(report: ReplayReport, policy: str) -> Figure:
 def _gap_figure(report: ReplayReport) -> Figure:
     loop, frozen = overall(report, LOOP), overall(report, FROZEN)
     if loop is None or frozen is None:
-        return Figure("loop over frozen", None)
-    apart = "the intervals overlap" if overlap(loop, frozen) else "the intervals do not overlap"
-    return Figure("loop over frozen", gap_words(loop, frozen), f"AUC; {apart}")
+        return Figure("AUC, loop over frozen", None)
+    ahead = loop_over(report, FROZEN)
+    apart = "intervals overlap" if overlap(loop, frozen) else "intervals apart"
+    return Figure(
+        "AUC, loop over frozen", signed_auc(gap(loop, frozen)), ahead_words(ahead) if ahead else apart
+    )
 
 
 def _since(report: ReplayReport) -> str:
@@ -232,6 +240,7 @@ def _months(report: ReplayReport) -> Section:
         "Month by month",
         (
             _auc_table(report),
+            _lead_table(report),
             _served_table(report),
             Picture(positives_chart(report)),
             Picture(calibration_chart(report)),
@@ -242,13 +251,28 @@ def _months(report: ReplayReport) -> Section:
 
 def _auc_table(report: ReplayReport) -> Table:
     policies = policies_of(report)
-    rows: list[tuple[Cell, ...]] = []
-    for row in report.months:
-        loop, frozen = row.auc.get(LOOP), row.auc.get(FROZEN)
-        ahead = gap_words(loop, frozen) if loop and frozen else NO_DATA
-        rows.append((row.month, *(auc_interval(row.auc.get(policy)) for policy in policies), ahead))
-    head = ("month", *(f"AUC {policy}" for policy in policies), "loop over frozen")
-    return Table("AUC with its 95 % interval.", head, tuple(rows))
+    rows: list[tuple[Cell, ...]] = [
+        (row.month, *(auc_interval(row.auc.get(policy)) for policy in policies)) for row in report.months
+    ]
+    return Table(
+        "AUC with its 95 % interval.", ("month", *(f"AUC {policy}" for policy in policies)), tuple(rows)
+    )
+
+
+def _lead_table(report: ReplayReport) -> Table:
+    others = [policy for policy in policies_of(report) if policy != LOOP]
+    rows: list[tuple[Cell, ...]] = [
+        (
+            row.month,
+            *(
+                lead_words(row.auc.get(LOOP), row.auc.get(other), row.loop_over.get(other))
+                for other in others
+            ),
+        )
+        for row in report.months
+    ]
+    said = "How much higher the loop's AUC was, with the 95 % interval of the difference on the same answers."
+    return Table(said, ("month", *(f"loop over {other}" for other in others)), tuple(rows))
 
 
 def _served_table(report: ReplayReport) -> Table:
@@ -287,36 +311,25 @@ def _scores(report: ReplayReport) -> Section:
 
 
 def _costs(report: ReplayReport) -> Section:
-    rows: list[tuple[Cell, ...]] = []
-    loop = overall(report, LOOP)
-    for policy in policies_of(report):
-        cost = cost_of(report, policy)
-        area: Auc | None = cost.auc if cost else None
-        against = "" if policy == LOOP else NO_DATA
-        if area is not None and loop is not None and policy != LOOP:
-            against = f"{gap_words(area, loop)}, intervals {'overlap' if overlap(area, loop) else 'apart'}"
-        rows.append(
-            (
-                policy,
-                f"{cost.trainings:,}" if cost else NO_DATA,
-                span(cost.fit_seconds * SECOND) if cost else NO_DATA,
-                auc_interval(area),
-                against,
-                decimals(cost.calibration if cost else None, 3),
-                decimals(cost.log_loss if cost else None, 4),
-            )
-        )
-    head = (
-        "policy",
-        "trainings",
-        "fits",
-        "AUC (95 %)",
-        "against loop",
-        "calibration",
-        "log loss",
+    rows = tuple(_cost_row(report, policy) for policy in policies_of(report))
+    head = ("policy", "trainings", "fits", "AUC (95 %)", "loop over it (95 %)", "calibration", "log loss")
+    said = "The first model is counted with each policy that served it. The loop's lead is measured on the same answers."
+    return Section("What each policy cost", (Picture(cost_chart(report)), Table(said, head, rows)))
+
+
+def _cost_row(report: ReplayReport, policy: str) -> tuple[Cell, ...]:
+    cost = cost_of(report, policy)
+    area = cost.auc if cost else None
+    lead = lead_words(overall(report, LOOP), area, loop_over(report, policy)) if policy != LOOP else ""
+    return (
+        policy,
+        f"{cost.trainings:,}" if cost else NO_DATA,
+        span(cost.fit_seconds * SECOND) if cost else NO_DATA,
+        auc_interval(area),
+        lead,
+        decimals(cost.calibration if cost else None, 3),
+        decimals(cost.log_loss if cost else None, 4),
     )
-    table = Table("The first model is counted with each policy that served it.", head, tuple(rows))
-    return Section("What each policy cost", (Picture(cost_chart(report)), table))
 
 
 def _again(report: ReplayReport) -> Section:

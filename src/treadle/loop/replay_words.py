@@ -4,71 +4,34 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 
+from treadle.loop.replay_figures import (
+    FROZEN,
+    LOOP,
+    PSI_LEVELS,
+    beyond_chance,
+    expected_error,
+    gap,
+    loop_over,
+    mean_score,
+    overall,
+    overlap,
+    own_trainings,
+    policies_of,
+    tally,
+)
 from treadle.pictures.numbers import MINUS, NO_DATA, known, share, span
-from treadle.records.estimates import Auc
-from treadle.records.evaluation import ReliabilityBin
+from treadle.records.estimates import Auc, Difference
 from treadle.records.instants import SECOND
 from treadle.records.models import Verdict
-from treadle.records.replays import POLICIES, PolicyCost, ReplayReport, ScoreHistogram, Training
+from treadle.records.replays import ReplayReport, ScoreHistogram
 
-PSI_LEVELS = (0.1, 0.2)
-"""Where a population stability index is customarily called notable, and large."""
-LOOP, FROZEN = "loop", "frozen"
 MEANING = {
     FROZEN: "the first model, never trained again",
     LOOP: "what the project's own triggers and gates did; these answers were served",
     "last3": "trained again every month on the three months before it, promoted without a gate",
 }
-_LOOPS_OWN = ("first", FROZEN, LOOP)
-
-
-@dataclass(frozen=True, slots=True)
-class Tally:
-    """In how many months one policy's AUC was above, level with and below another's."""
-
-    above: int
-    level: int
-    below: int
-    apart_above: int
-    """Of those above, how many with intervals that do not overlap."""
-    apart_below: int
-
-    @property
-    def months(self) -> int:
-        """Months in which both have an AUC."""
-        return self.above + self.level + self.below
-
-
-def policies_of(report: ReplayReport) -> tuple[str, ...]:
-    """Return the policies the report knows anything of, in the customary order."""
-    seen = {LOOP, FROZEN, *report.reliability, *(cost.policy for cost in report.costs)}
-    for row in report.months:
-        seen |= {*row.auc, *row.calibration}
-    return (*(p for p in POLICIES if p in seen), *sorted(seen.difference(POLICIES)))
-
-
-def cost_of(report: ReplayReport, policy: str) -> PolicyCost | None:
-    """Return what a policy cost and gave, None when the report does not say."""
-    return next((cost for cost in report.costs if cost.policy == policy), None)
-
-
-def overall(report: ReplayReport, policy: str) -> Auc | None:
-    """Return a policy's AUC over all months together."""
-    cost = cost_of(report, policy)
-    return cost.auc if cost else None
-
-
-def own_trainings(report: ReplayReport) -> list[Training]:
-    """Return the trainings of the loop itself, the first model's among them, oldest first."""
-    return sorted((t for t in report.trainings if t.policy in _LOOPS_OWN), key=lambda t: t.at)
-
-
-def side_trainings(report: ReplayReport) -> list[Training]:
-    """Return the trainings of the policies beside the loop, oldest first."""
-    return sorted((t for t in report.trainings if t.policy not in _LOOPS_OWN), key=lambda t: t.at)
 
 
 def decimals(value: float | None, places: int) -> str:
@@ -91,31 +54,43 @@ def auc_interval(auc: Auc | None) -> str:
     return auc_words(auc).replace("95 % ", "")
 
 
-def overlap(a: Auc, b: Auc) -> bool:
-    """Return whether the 95 % intervals have a value in common."""
-    one, other = a.interval(), b.interval()
-    return one.low <= other.high and other.low <= one.high
+def signed_auc(difference: float) -> str:
+    """Return a difference of AUC with its sign: `+0.0140`, `−0.0034`, `0.0000`."""
+    text = f"{difference:+.4f}".replace("-", MINUS)
+    return text if text[1:] != "0.0000" else "0.0000"
 
 
-def gap(a: Auc, b: Auc) -> float:
-    """Return how much higher the first is, of the values as they are shown: to four decimals."""
-    return round(round(a.value, 4) - round(b.value, 4), 4)
+def lead_words(loop: Auc | None, other: Auc | None, ahead: Difference | None) -> str:
+    """Return `+0.0124 (+0.0061 to +0.0187)`: how much higher the loop is; without the interval if not tested."""
+    if loop is None or other is None:
+        return NO_DATA
+    said = signed_auc(gap(loop, other))
+    return said if ahead is None else f"{said} ({ahead_words(ahead).removeprefix('95 % ')})"
 
 
-def gap_words(a: Auc, b: Auc) -> str:
-    """Return the gap with its sign: `+0.0140`, `−0.0034`, `0.0000`."""
-    between = gap(a, b)
-    return f"{between:+.4f}".replace("-", MINUS) if between else "0.0000"
+def compared(a: Auc, b: Auc, ahead: Difference | None = None) -> str:
+    """Return how much higher the first is, and whether chance may explain it.
 
-
-def compared(a: Auc, b: Auc) -> str:
-    """Return `0.0140 higher, and the intervals do not overlap`."""
+    Args:
+        a: the AUC spoken of.
+        b: what it is compared with.
+        ahead: the same difference tested in pairs, on the same answers; without it the intervals are compared.
+    """
     between = gap(a, b)
     if not between:
         return "no difference to four decimals"
     word = "higher" if between > 0 else "lower"
+    if ahead is not None:
+        chance = "more than chance explains" if beyond_chance(ahead) else "which chance may explain"
+        return f"{abs(between):.4f} {word}, {chance} ({ahead_words(ahead)} on the same answers)"
     joined = "though the intervals overlap" if overlap(a, b) else "and the intervals do not overlap"
     return f"{abs(between):.4f} {word}, {joined}"
+
+
+def ahead_words(ahead: Difference) -> str:
+    """Return `95 % +0.0120 to +0.0204`."""
+    bounds = ahead.interval()
+    return f"95 % {bounds.low:+.4f} to {bounds.high:+.4f}".replace("-", MINUS)
 
 
 def headline(report: ReplayReport) -> str:
@@ -127,47 +102,33 @@ def headline(report: ReplayReport) -> str:
     said = f"The loop's champion scored AUC {auc_words(loop)} on {answers}"
     if frozen is None:
         return f"{said}; there is no frozen model to compare it with."
-    return f"{said}, against {auc_words(frozen)} for the frozen model: {compared(loop, frozen)}."
+    return f"{said}, against {auc_words(frozen)} for the frozen model: {compared(loop, frozen, loop_over(report, FROZEN))}."
 
 
-def tally(report: ReplayReport, a: str, b: str) -> Tally:
-    """Return how often policy `a` was above, level with and below policy `b`, to four decimals."""
-    pairs = [(row.auc[a], row.auc[b]) for row in report.months if a in row.auc and b in row.auc]
-    gaps = [gap(one, other) for one, other in pairs]
-    apart = [not overlap(one, other) for one, other in pairs]
-    return Tally(
-        above=sum(g > 0 for g in gaps),
-        level=sum(g == 0 for g in gaps),
-        below=sum(g < 0 for g in gaps),
-        apart_above=sum(g > 0 and clear for g, clear in zip(gaps, apart, strict=True)),
-        apart_below=sum(g < 0 and clear for g, clear in zip(gaps, apart, strict=True)),
-    )
-
-
-def tally_words(report: ReplayReport, a: str, b: str) -> str:
-    """Return in how many months one policy scored above the other, and in how many of them the intervals part."""
-    found = tally(report, a, b)
+def tally_words(report: ReplayReport, policy: str) -> str:
+    """Return in how many months the loop scored above a policy, and in how many of them by more than chance."""
+    found = tally(report, policy)
     if not found.months:
-        return f"{_named(a, first=True)} and {_named(b)} have no month in common."
+        return f"The loop and {_named(policy)} have no month in common."
     places = (
-        ("above", found.above, found.apart_above),
-        ("level", found.level, 0),
-        ("below", found.below, found.apart_below),
+        ("above", found.above, found.clear_above),
+        ("level", found.level, None),
+        ("below", found.below, found.clear_below),
     )
-    parts = [f"{word} in {count}{_apart(count, clear)}" for word, count, clear in places if count]
-    months = count_words(found.months, "month")
-    return f"{_named(a, first=True)} against {_named(b)}, of {months}: {listed(parts)}."
+    parts = [f"{word} in {count}{_clear(count, clear)}" for word, count, clear in places if count]
+    return f"The loop against {_named(policy)}, of {count_words(found.months, 'month')}: {listed(parts)}."
 
 
-def _apart(count: int, clear: int) -> str:
-    if not clear:
+def _clear(count: int, clear: int | None) -> str:
+    if clear is None:
         return ""
-    return " (with intervals apart)" if clear == count else f" ({clear} of them with intervals apart)"
+    if clear == count:
+        return " (by more than chance)"
+    return f" ({clear} of them by more than chance)" if clear else " (perhaps by chance)"
 
 
-def _named(policy: str, first: bool = False) -> str:
-    words = {LOOP: "the loop", FROZEN: "the frozen model"}.get(policy, policy)
-    return words[0].upper() + words[1:] if first and words != policy else words
+def _named(policy: str) -> str:
+    return {LOOP: "the loop", FROZEN: "the frozen model"}.get(policy, policy)
 
 
 def months_words(report: ReplayReport) -> str:
@@ -237,7 +198,7 @@ def scores_words(scores: Sequence[ScoreHistogram]) -> str:
     """Return how the mean of the served scores differs from the reference's."""
     if not scores:
         return "No scores were kept."
-    means = [_histogram_mean(one) for one in scores[:2]]
+    means = [mean_score(one) for one in scores[:2]]
     if len(means) < 2 or means[0] is None or means[1] is None:
         told = [
             f"{one.name} about {mean:.3f}"
@@ -250,17 +211,6 @@ def scores_words(scores: Sequence[ScoreHistogram]) -> str:
         return f"The mean score is the same, about {means[0]:.3f}, for {names[1]} and {names[0]}."
     word = "higher" if moved > 0 else "lower"
     return f"The mean score is {word}: about {means[1]:.3f} for {names[1]}, {means[0]:.3f} for {names[0]}."
-
-
-def _histogram_mean(one: ScoreHistogram) -> float | None:
-    total, bins = sum(one.shares), len(one.shares)
-    return sum((k + 0.5) / bins * part for k, part in enumerate(one.shares)) / total if total > 0 else None
-
-
-def expected_error(bins: Sequence[ReliabilityBin]) -> float | None:
-    """Return the expected calibration error: mean distance of promise and outcome, weighted by rows."""
-    total = sum(one.n for one in bins)
-    return sum(one.n * abs(one.mean_score - one.base_rate) for one in bins) / total if total else None
 
 
 def reliability_words(report: ReplayReport) -> str:
@@ -304,7 +254,7 @@ def timeline_words(report: ReplayReport) -> str:
 
 
 def cost_words(report: ReplayReport) -> str:
-    """Return what each policy spent in fits, which scored highest, and whether its interval is apart."""
+    """Return what each policy spent in fits, which scored highest, and whether by more than chance."""
     spent = [
         f"{one.policy} {span(one.fit_seconds * SECOND)} in {count_words(one.trainings, 'training')}"
         for one in report.costs
@@ -318,10 +268,10 @@ def cost_words(report: ReplayReport) -> str:
     (_, best, auc), (_, second, other) = ranked[:2]
     if not gap(auc, other):
         return f"{said} {best} and {second} have the highest AUC, equal to four decimals."
-    return (
-        f"{said} The highest AUC is that of {_named(best)}, {gap(auc, other):.4f} above {_named(second)}; the intervals "
-        + ("overlap." if overlap(auc, other) else "do not overlap.")
-    )
+    ahead = loop_over(report, second) if best == LOOP else loop_over(report, best) if second == LOOP else None
+    sure = beyond_chance(ahead) if ahead is not None else not overlap(auc, other)
+    chance = "more than chance explains" if sure else "which chance may explain"
+    return f"{said} The highest AUC is that of {_named(best)}, {gap(auc, other):.4f} above {_named(second)}, {chance}."
 
 
 def time_words(report: ReplayReport) -> str:

@@ -17,7 +17,7 @@ from treadle.loop.training import Store
 from treadle.loop.turn import load_model
 from treadle.loop.world import World
 from treadle.records.digests import Digest, digest_value
-from treadle.records.estimates import Window
+from treadle.records.estimates import Difference, Window
 from treadle.records.evaluation import ReliabilityBin
 from treadle.records.frames import LABEL
 from treadle.records.instants import DAY, Instant
@@ -26,7 +26,7 @@ from treadle.records.replays import Decided, MonthRow, PolicyCost, RaisedAlert, 
 from treadle.records.runs import RunFilter
 from treadle.stages.data.content import ordered_digest
 from treadle.stages.evaluation.probabilities import calibration, log_losses
-from treadle.stages.evaluation.ranking import auc_estimate
+from treadle.stages.evaluation.ranking import auc_estimate, paired_auc_test
 from treadle.stages.evaluation.report import evaluate
 from treadle.stages.pipelines.artifacts import decode
 from treadle.stages.serving.prediction_log import raw_features, table_name
@@ -99,16 +99,28 @@ def month_row(
         calibration={name: found.ratio for name, found in calibrated.items() if found is not None},
         score_psi=psi_against(world, frozen, served.scores["loop"]),
         versions=tuple(int(v) for v in served.rows["version"].unique(maintain_order=True)),
+        loop_over={name: ahead for name in aucs if (ahead := _loop_over(judged, name)) is not None},
     )
+
+
+def _loop_over(judged: MonthScores, policy: str) -> Difference | None:
+    """Return how much higher the loop's AUC is than another policy's on the same answers."""
+    if policy == "loop":
+        return None
+    return paired_auc_test(judged.y, judged.scores[policy], judged.scores["loop"], judged.days)
 
 
 def policy_costs(months: Sequence[MonthScores], trainings: Sequence[Training]) -> tuple[PolicyCost, ...]:
     """Return what each policy gave over all months, and what its trainings cost."""
     y = np.concatenate([month.y for month in months])
     days = np.concatenate([month.days for month in months])
+    all_scores = {
+        policy: np.concatenate([month.scores[policy] for month in months])
+        for policy in ("frozen", "loop", "last3")
+    }
+    whole = MonthScores(y, days, all_scores)
     costs = []
-    for policy in ("frozen", "loop", "last3"):
-        scores = np.concatenate([month.scores[policy] for month in months])
+    for policy, scores in all_scores.items():
         ratio = calibration(y, scores) if len(y) else None
         own = [t for t in trainings if t.policy in _TRAINED_BY[policy]]
         costs.append(
@@ -119,6 +131,7 @@ def policy_costs(months: Sequence[MonthScores], trainings: Sequence[Training]) -
                 auc=auc_estimate(y, scores, days) if len(y) else None,
                 calibration=ratio.ratio if ratio else None,
                 log_loss=float(np.mean(log_losses(y > 0.5, scores))) if len(y) else None,
+                loop_over=_loop_over(whole, policy) if len(y) else None,
             )
         )
     return tuple(costs)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from treadle.records.digests import Digest
-from treadle.records.estimates import Auc, Window
+from treadle.records.estimates import Auc, Difference, Window
 from treadle.records.evaluation import ReliabilityBin
 from treadle.records.importances import FeatureImportance
 from treadle.records.instants import Instant
@@ -37,6 +37,8 @@ class MonthRow(Record, frozen=True, kw_only=True):
     """Population stability index of the month's served scores against the first model's reference."""
     versions: tuple[int, ...]
     """The versions that answered, in order of first appearance."""
+    loop_over: Mapping[str, Difference] = {}
+    """By other policy: how much higher the loop's AUC is on the same answers, tested in pairs."""
 
 
 class Training(Record, frozen=True, kw_only=True):
@@ -87,6 +89,8 @@ class PolicyCost(Record, frozen=True, kw_only=True):
     """Over all labelled answers of all months together."""
     calibration: float | None
     log_loss: float | None
+    loop_over: Difference | None = None
+    """How much higher the loop's AUC is on the same answers; None for the loop itself, or when not measured."""
 
 
 class ReplayReport(Record, frozen=True, kw_only=True):
