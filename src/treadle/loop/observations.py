@@ -42,15 +42,15 @@ def served_between(
     return rows.collect().sort("at", "prediction_id")
 
 
-def labels_known(store: Store, endpoint: Endpoint, by: Instant) -> pl.DataFrame:
-    """Return an endpoint's labels as known by an instant: the label's key and `__label` as 0.0/1.0, one row a key.
+def labels_known(store: Store, endpoint: Endpoint, by: Instant, since: Instant = 0) -> pl.DataFrame:
+    """Return an endpoint's labels that became known in [since, by]: the label's key and `__label` as 0.0/1.0, one row a key.
 
     Of several labels for one request the last that became known counts.
     """
     labels = endpoint.labels
     return (
         store.rows[labels.source.name]
-        .filter((pl.col(KNOWN_AT) <= by) & pl.col(labels.value).is_not_null())
+        .filter(pl.col(KNOWN_AT).is_between(since, by) & pl.col(labels.value).is_not_null())
         .sort(KNOWN_AT, ROW)
         .unique(labels.key, keep="last", maintain_order=True)
         .select(*labels.key, pl.col(labels.value).cast(pl.Float64).alias(LABEL))
@@ -58,9 +58,13 @@ def labels_known(store: Store, endpoint: Endpoint, by: Instant) -> pl.DataFrame:
 
 
 def with_labels(store: Store, endpoint: Endpoint, rows: pl.DataFrame, known_by: Instant) -> pl.DataFrame:
-    """Return prediction rows with `__label`, null where the label is not known by the instant."""
+    """Return prediction rows with `__label`, null where the label is not known by the instant.
+
+    Labels that were known before the first of the predictions was asked for are not looked at: they belong to earlier ones.
+    """
+    first = int(rows["at"].to_physical().min()) if rows.height else 0  # type: ignore[arg-type]  # an int64 column
     return rows.join(
-        labels_known(store, endpoint, known_by),
+        labels_known(store, endpoint, known_by, first),
         on=list(endpoint.labels.key),
         how="left",
         maintain_order="left",
