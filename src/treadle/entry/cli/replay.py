@@ -12,7 +12,7 @@ import typer
 
 from treadle.bootstrap import Home as HomeFolder
 from treadle.bootstrap import LoadedProject, load_project, open_world
-from treadle.entry.cli._shared import Home, Project, command_app, note
+from treadle.entry.cli._shared import Home, Project, command_app
 from treadle.records.instants import Instant, instant
 
 if TYPE_CHECKING:
@@ -93,10 +93,8 @@ def _write(report: ReplayReport, place: HomeFolder, json_file: Path | None, repo
     _put(page, replay_html(report))
     if json_file is not None:
         _put(json_file, json.dumps(report_json(report), indent=2, allow_nan=False) + "\n")
-    for line in closing_lines(report):
+    for line in closing_lines(report, home=str(place.folder), page=str(page)):
         print(line)
-    note(f"report: {page}")
-    note(f"next:   treadle up --home {place.folder}")
 
 
 def _put(path: Path, text: str) -> None:
