@@ -35,7 +35,7 @@ def test_a_route_without_a_permission_cannot_be_written():
         Route("GET", "/open", handler=None)
 
 
-@pytest.mark.parametrize(("method", "path", "needed"), ROUTES, ids=lambda value: str(value))
+@pytest.mark.parametrize(("method", "path", "needed"), ROUTES, ids=str)
 class TestEveryRoute:
     def test_no_token_is_refused_unless_public(self, live, method, path, needed):
         reply = ask(application(live), method, filled(path), infer_body(), token=None)
