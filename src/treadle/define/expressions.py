@@ -135,6 +135,8 @@ def constant_of(value: object) -> Constant:
     unfinished = getattr(value, "unfinished", None)
     if unfinished:
         raise InvalidInput(str(unfinished), fix="finish it with .otherwise(value)")
+    if callable(value):
+        raise InvalidInput("a method was not called", fix="write its parentheses: x.dt.year()")
     raise InvalidInput(
         f"a {type(value).__name__} cannot be a constant of a row feature",
         fix="use numbers, text, booleans, None, aware datetimes and timedeltas",

@@ -80,7 +80,7 @@ def _power(g: Graph, nodes: list[Node]) -> Node:
     base, exponent = nodes
     _numbers([base])
     value = exponent.constants[0]
-    assert isinstance(value, int | float)  # noqa: S101  # the operator table lets nothing else through
+    assert isinstance(value, int | float)  # the operator table lets nothing else through
     if value != int(value):
         base = g.real(base)
         return (

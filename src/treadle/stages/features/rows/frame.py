@@ -109,9 +109,11 @@ def _mod(node: Node, a: pl.Expr, b: pl.Expr) -> pl.Expr:
 
 def _compare(operator: str) -> Lowering:
     apply: Callable[[pl.Expr, pl.Expr], pl.Expr] = getattr(pl.Expr, operator)
+    mirrored: Callable[[pl.Expr, pl.Expr], pl.Expr] = getattr(pl.Expr, _MIRRORED.get(operator, operator))
 
     def lowering(node: Node, a: pl.Expr, b: pl.Expr) -> pl.Expr:
-        found = apply(a, b)
+        # Polars gives one row for a literal compared with a column of one repeated value, not so the other way.
+        found = mirrored(b, a) if node.arguments[0].operator == "constant" else apply(a, b)
         if node.arguments[0].type != "float":
             return found
         # Polars orders NaN above all and equal to itself; IEEE has it unordered.
@@ -121,6 +123,9 @@ def _compare(operator: str) -> Lowering:
         return pl.when(a.is_not_null() & b.is_not_null()).then(answer)
 
     return lowering
+
+
+_MIRRORED = {"lt": "gt", "le": "ge", "gt": "lt", "ge": "le"}
 
 
 def _minimum(node: Node, a: pl.Expr, b: pl.Expr) -> pl.Expr:
