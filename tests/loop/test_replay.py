@@ -66,6 +66,18 @@ def test_the_same_replay_again_gives_equal_digests(replayed, replay_command, tmp
     assert replay_command.found(tmp_path / "again")["digests"] == found["digests"]
 
 
+def test_a_whole_replay_run_again_reports_the_same_and_changes_nothing(replayed, replay_command):
+    home, found, _ = replayed
+    with Home.at(home, create=False).metadata().read() as view:
+        end = view.journal.end()
+    code, output = replay_command.run(home)
+    assert code == 0, output
+    assert replay_command.found(home)["months"] == found["months"]
+    assert replay_command.found(home)["digests"] == found["digests"]
+    with Home.at(home, create=False).metadata().read() as view:
+        assert view.journal.end() == end
+
+
 @pytest.mark.parametrize(
     "failpoints",
     [

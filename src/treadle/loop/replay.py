@@ -142,6 +142,7 @@ class Replay:
             done = self._day(done)
             self._day_done(done.through)
             self._close_months(done.through)
+        self.policies.start_due(done.through)  # a replay that was whole already has not been through the days
         self._close_months(None)
 
     def now(self) -> Instant:
