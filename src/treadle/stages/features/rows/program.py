@@ -48,7 +48,7 @@ class RowProgram:
 
 
 def compile_rows(features: Sequence[RowFeature], types: Mapping[str, str]) -> RowProgram:
-    """Compile row features; about a millisecond, and 0.1 s for each time zone not seen before in this process.
+    """Compile row features; some milliseconds, and 0.1 s for each time zone not seen before in this process.
 
     Args:
         features: the features; one may read another of them by its name, in any order.
