@@ -48,7 +48,7 @@ retrain = tr.on(
     cooldown="21d",
     name="retrain",
 )
-gates = [
+gates: list[tr.Gate] = [
     tr.better_than_champion(
         "auc", confidence=0.9
     ),  # missing a better model costs more here than taking an equal one

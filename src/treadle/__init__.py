@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from treadle.define.feature_sets import FeatureSet as FeatureSet
     from treadle.define.feature_sets import category as category
     from treadle.define.feature_sets import number as number
+    from treadle.define.gates import Gate as Gate
     from treadle.define.gates import better_than_champion as better_than_champion
     from treadle.define.gates import loads_and_answers as loads_and_answers
     from treadle.define.gates import no_worse_slice as no_worse_slice
@@ -75,6 +76,7 @@ _HOME = {
     "FeatureView": "treadle.define.views",
     "Forbidden": "treadle.records.errors",
     "Frame": "treadle.records.frames",
+    "Gate": "treadle.define.gates",
     "Instant": "treadle.records.instants",
     "InvalidInput": "treadle.records.errors",
     "Labels": "treadle.define.labels",

@@ -53,7 +53,7 @@ def test_every_request_is_answered_once_and_features_are_never_from_the_future(r
 
 
 def test_models_learn_only_from_labels_known_before_they_serve(replayed):
-    home, found, _ = replayed
+    home, _, _ = replayed
     with Home.at(home, create=False).metadata().read() as view:
         for version in view.models.list_versions():
             assert int(version.tags["trained_until"]) <= version.created
@@ -138,7 +138,7 @@ def assert_same_outcome(replayed, replay_command, home):
 
 
 def test_a_home_of_another_replay_is_refused_and_left_alone(replayed, replay_command, small_data, tmp_path):
-    home, found, _ = replayed
+    home, _, _ = replayed
     before = predictions(home).height
     other = tmp_path / "other"
     other.mkdir()

@@ -15,42 +15,42 @@ from treadle.records.digests import Digest, digest_bytes
 from treadle.records.errors import InvalidInput
 
 P = ParamSpec("P")
-R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
 
 
 @dataclass(frozen=True)
-class Step(Generic[P, R]):
+class Step(Generic[P, R_co]):
     """A function that a pipeline records, caches and may run in another process.
 
     Called inside a running pipeline it goes through the runner; called anywhere else it is the plain function.
     """
 
-    function: Callable[P, R] = field(compare=False)
+    function: Callable[P, R_co] = field(compare=False)
     name: str
     target: str
     """`package.module:function`: how a worker finds it."""
     version: Digest
     """Digest of the function's source without decorators and comments."""
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
         """Run the step: through the runner inside a pipeline, as the plain function elsewhere."""
         operations = ACTIVE.get()
         if operations is None:
             return self.function(*args, **kwargs)
-        return cast(R, operations.call(self, args, kwargs))
+        return cast(R_co, operations.call(self, args, kwargs))
 
 
 @dataclass(frozen=True)
-class Pipeline(Generic[P, R]):
+class Pipeline(Generic[P, R_co]):
     """A function whose steps make one run. Call it to run it as plain Python; `treadle run NAME` records it."""
 
-    function: Callable[P, R] = field(compare=False)
+    function: Callable[P, R_co] = field(compare=False)
     name: str
     target: str
     version: Digest
     parameters: tuple[str, ...]
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
         """Run the pipeline's body where it stands, without recording it."""
         return self.function(*args, **kwargs)
 
@@ -60,7 +60,7 @@ class Pipeline(Generic[P, R]):
         return (inspect.getdoc(self.function) or "").split("\n")[0]
 
 
-def step(function: Callable[P, R]) -> Step[P, R]:
+def step(function: Callable[P, R_co]) -> Step[P, R_co]:
     """Make a step of a module-level function.
 
     Arguments and results must be values treadle can store: `tr.Frame`, `tr.Model`, JSON-able values. A function annotated
@@ -70,12 +70,12 @@ def step(function: Callable[P, R]) -> Step[P, R]:
         InvalidInput: the function is nested or a lambda, so that a worker could not import it.
     """
     _check("step", function)
-    wrapped: Step[P, R] = Step(function, function.__name__, _target(function), source_digest(function))
+    wrapped: Step[P, R_co] = Step(function, function.__name__, _target(function), source_digest(function))
     object.__setattr__(wrapped, "__doc__", function.__doc__)  # help() shows the function's own words
     return wrapped
 
 
-def pipeline(function: Callable[P, R]) -> Pipeline[P, R]:
+def pipeline(function: Callable[P, R_co]) -> Pipeline[P, R_co]:
     """Make a pipeline of a module-level function; its parameters are the run's parameters.
 
     Raises:
@@ -83,7 +83,7 @@ def pipeline(function: Callable[P, R]) -> Pipeline[P, R]:
     """
     _check("pipeline", function)
     parameters = tuple(inspect.signature(function).parameters)
-    made: Pipeline[P, R] = Pipeline(
+    made: Pipeline[P, R_co] = Pipeline(
         function, function.__name__, _target(function), source_digest(function), parameters
     )
     object.__setattr__(made, "__doc__", function.__doc__)

@@ -11,7 +11,7 @@ An adapter's author writes:
             ...                          # put other bytes where the store keeps this blob
 """
 
-# ruff: noqa: S101 - asserting is what a contract suite does
+
 
 from __future__ import annotations
 

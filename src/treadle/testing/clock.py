@@ -8,7 +8,7 @@ An adapter's author writes:
             return MyClock()
 """
 
-# ruff: noqa: S101 - asserting is what a contract suite does
+
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The contract of definitions."""
 
-# ruff: noqa: D102, S101 - a test's name states its rule, and asserting is what a contract suite does
+
 
 from __future__ import annotations
 

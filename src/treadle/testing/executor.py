@@ -10,7 +10,7 @@ An adapter's author writes:
             ...
 """
 
-# ruff: noqa: S101 - asserting is what a contract suite does
+
 
 from __future__ import annotations
 

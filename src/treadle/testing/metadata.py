@@ -8,7 +8,7 @@ An adapter's author writes, for this suite and for those of the narrow ports bes
             return MyMetadata(...)          # empty
 """
 
-# ruff: noqa: D102, S101 - a test's name states its rule, and asserting is what a contract suite does
+
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ An adapter's author writes:
             return MyTables(...)         # a second handle on the same store, as another process has
 """
 
-# ruff: noqa: S101 - asserting is what a contract suite does
+
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ CONVERTED = {
 }
 
 REFUSED = {
-    "naive": pl.Series([datetime(2013, 4, 1)], dtype=pl.Datetime("us")),  # noqa: DTZ001 - naive on purpose
+    "naive": pl.Series([datetime(2013, 4, 1)], dtype=pl.Datetime("us")),
     "nanosecond": pl.Series([1], dtype=pl.Int64).cast(pl.Datetime("ns", "UTC")),
     "u64": pl.Series([1], dtype=pl.UInt64),
     "null": pl.Series([None], dtype=pl.Null),
@@ -81,7 +81,7 @@ REFUSED = {
     "array": pl.Series([[1, 2]], dtype=pl.Array(pl.Int64, 2)),
     "durations": pl.Series([[timedelta(1)]]),
     "unsigned inside": pl.Series([[1]], dtype=pl.List(pl.UInt8)),
-    "naive inside": pl.Series([{"t": datetime(2013, 4, 1)}]),  # noqa: DTZ001 - naive on purpose
+    "naive inside": pl.Series([{"t": datetime(2013, 4, 1)}]),
 }
 
 NOT_NAMES = {
