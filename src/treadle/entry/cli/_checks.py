@@ -237,17 +237,16 @@ def _online(home: Home) -> Iterator[Finding]:
     if not (home.folder / "online" / "data.mdb").is_file():
         yield Finding("online", "ok", "empty; it is filled from the tables when something serves")
         return
-    from treadle.loop.feed import CURSOR
+    from treadle.loop.feed import stands_at
 
     online = home.online()
     try:
-        stored, views = online.cursor(CURSOR), online.views()
+        stands, views = stands_at(online), online.views()
     finally:
         online.close()
-    if stored is None:
+    if stands is None:
         yield Finding("online", "ok", "empty; it is filled from the tables when something serves")
         return
-    stands = int.from_bytes(stored, "big", signed=True)
     with opened_metadata(home) as metadata:
         newest = _newest_known(home, metadata, now())
     found = f"{len(views)} views as of {iso(stands // SECOND * SECOND)}"

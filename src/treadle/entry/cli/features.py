@@ -109,7 +109,7 @@ def get_values(
     views = views_of(defined, found)
     values = parse_key(found, views[0].source.columns, _pairs(key))
     with opened_online(opened) as online:
-        moment = _moment(at, reached(online))
+        moment = _moment(at, online)
         with online.read() as reader:
             held = [one for view in views for one in held_values(view, reader, values, moment)]
         if all(one.status == "absent" for one in held):
@@ -271,7 +271,7 @@ def opened_online(home: OpenedHome) -> Iterator[Online]:
     Raises:
         NotReady: nothing has been put online yet.
     """
-    from treadle.loop.feed import CURSOR
+    from treadle.loop.feed import stands_at
 
     empty = NotReady(
         "nothing is online in this home yet",
@@ -283,27 +283,22 @@ def opened_online(home: OpenedHome) -> Iterator[Online]:
         raise empty
     online = home.online()
     try:
-        if online.cursor(CURSOR) is None:
+        if stands_at(online) is None:
             raise empty
         yield online
     finally:
         online.close()
 
 
-def reached(online: Online) -> Instant:
-    """Return the instant up to which the feed has applied everything known."""
-    from treadle.loop.feed import CURSOR
+def _moment(asked: str | None, online: Online) -> Instant:
+    from treadle.loop.feed import stands_at
 
-    stored = online.cursor(CURSOR)
-    assert stored is not None  # an empty store is not opened
-    return int.from_bytes(stored, "big", signed=True)
-
-
-def _moment(asked: str | None, stands: Instant) -> Instant:
     if asked == "now":
         return now()
     if asked is not None:
         return instant(asked)
+    stands = stands_at(online)
+    assert stands is not None  # an empty store is not opened
     if now() - stands > FAR_BEHIND:
         note(f"the online store stands at {iso(stands)}; --at now reads it as of this moment")
     return stands
