@@ -34,18 +34,6 @@ START = "2024-03-15T12:00:00Z"
 DEADLINE = 60.0
 
 
-def treadle(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run the real command to its end."""
-    return subprocess.run(
-        [sys.executable, "-m", "treadle", *words],
-        capture_output=True,
-        text=True,
-        timeout=DEADLINE,
-        check=False,
-        env=os.environ | {"OMP_NUM_THREADS": "1"} | environment,
-    )
-
-
 @pytest.fixture(scope="session")
 def shop(tmp_path_factory) -> Path:
     """A folder with the project, its data, and a home whose champion is version 2 of 2."""

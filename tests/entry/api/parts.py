@@ -100,7 +100,7 @@ def application(live, metrics: Metrics | None = None) -> Application:
     metrics = metrics or Metrics()
     grants = {token_digest(TOKEN): ADMIN, token_digest(READER): frozenset({Permission.READ})}
     access = Access(grants, frozenset({"127.0.0.1", "localhost"}), frozenset({"http://127.0.0.1:8080"}))
-    return Application(make_routes(live, metrics), access, metrics, lambda: live.draining)
+    return Application(make_routes(live, metrics), access, metrics)
 
 
 class Reply(SimpleNamespace):

@@ -8,11 +8,12 @@ from collections import Counter
 import polars as pl
 import pytest
 
-from tests.entry.api.conftest import START, Load, Server, eventually, parcel, prediction_ids, treadle
+from tests.entry.api.conftest import START, Load, Server, eventually, parcel, prediction_ids
 from tests.entry.api.shop_data import shop_tables, write_shop
 from treadle.adapters.log import FileLogReader
 from treadle.adapters.tables import DeltaTables
 from treadle.bootstrap import Home, load_project
+from treadle.entry.cli import main
 from treadle.loop.asking import ask_offline
 from treadle.loop.stored import row_reader
 from treadle.records.instants import instant
@@ -182,7 +183,7 @@ def test_a_made_token_is_shown_once_and_still_good_at_the_next_start(serve, home
     assert second.infer(parcel(1))[0] == 200
 
 
-def test_the_clock_goes_on_where_it_was_and_never_back(serve, home):
+def test_the_clock_goes_on_where_it_was_and_never_back(serve, home, capsys):
     server = serve(*FROM)
     eventually(lambda: server.status()["feed"]["position"] > "2024-03-15T12:00:01", "a second of feeding")
     seen = server.status()["feed"]["position"]
@@ -191,38 +192,36 @@ def test_the_clock_goes_on_where_it_was_and_never_back(serve, home):
     again = serve()
     assert again.status()["clock"] > seen
     again.stop()
-    refused = treadle("up", "--home", str(home), "--from", "2024-03-15T11:59:00Z", "--port", "0")
-    assert refused.returncode == 2
-    assert "cannot be set back" in refused.stderr
+    assert main(["up", "--home", str(home), "--from", "2024-03-15T11:59:00Z", "--port", "0"]) == 2
+    assert "cannot be set back" in capsys.readouterr().err
 
 
-def test_a_home_is_served_by_one_process(serve, home):
-    serve(*FROM)
-    second = treadle("up", "--home", str(home), "--port", "0")
-    assert second.returncode == 1
-    assert "is in use by" in second.stderr
+def test_a_home_is_served_by_one_process(home, capsys):
+    with Home.at(home, create=False).held("another server"):
+        assert main(["up", "--home", str(home), "--port", "0", *FROM]) == 1
+    assert "is in use by another server" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "::"])
-def test_other_machines_are_let_in_only_with_tls(home, host):
-    refused = treadle("up", "--home", str(home), "--host", host)
-    assert refused.returncode == 2
-    assert "--tls-cert" in refused.stderr
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "::", "example.org"])
+def test_other_machines_are_let_in_only_with_tls(home, host, capsys):
+    assert main(["up", "--home", str(home), "--host", host]) == 2
+    assert "--tls-cert" in capsys.readouterr().err
 
 
-def test_a_port_in_use_is_said(home):
+def test_a_port_in_use_is_said(home, capsys):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        refused = treadle("up", "--home", str(home), "--port", str(taken.getsockname()[1]), *FROM)
-    assert refused.returncode == 1
-    assert "Address already in use" in refused.stderr
-    assert "--port" in refused.stderr
+        assert main(["up", "--home", str(home), "--port", str(taken.getsockname()[1]), *FROM]) == 1
+    said = capsys.readouterr().err
+    assert "Address already in use" in said
+    assert "--port" in said
 
 
-def test_a_home_without_data_says_what_to_do(tmp_path, shop):
+def test_a_home_without_data_says_what_to_do(tmp_path, shop, capsys):
     Home.at(tmp_path / "new", create=True)
-    refused = treadle("up", "--home", str(tmp_path / "new"), "--project", str(shop / "shop"), "--port", "0")
-    assert refused.returncode == 1
-    assert "--data DIR" in refused.stderr
-    assert "'parcels' has never been stored" in refused.stderr
+    where = ["--home", str(tmp_path / "new"), "--project", str(shop / "shop")]
+    assert main(["up", *where, "--port", "0"]) == 1
+    said = capsys.readouterr().err
+    assert "--data DIR" in said
+    assert "'parcels' has never been stored" in said

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from treadle.entry.api.access import Access, Permission, RefusedError
 from treadle.entry.api.failures import SHOWN_NAMES, failure
@@ -27,16 +27,14 @@ class Application:
         routes: the table of routes.
         access: who may do what.
         metrics: where requests are counted.
-        draining: says whether the server is about to stop; each response then closes its connection.
     """
 
-    def __init__(
-        self, routes: Sequence[Route], access: Access, metrics: Metrics, draining: Callable[[], bool]
-    ) -> None:
+    def __init__(self, routes: Sequence[Route], access: Access, metrics: Metrics) -> None:
         self.routes = tuple(routes)
+        self.closing = False
+        """Whether each response closes its connection, since the server is about to stop."""
         self._access = access
         self._metrics = metrics
-        self._draining = draining
         self._paths: dict[str, Found] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -113,7 +111,7 @@ class Application:
         ]
         if response.version is not None:
             headers.append((b"x-model-version", str(response.version).encode()))
-        if self._draining():
+        if self.closing:
             headers.append(CLOSE)
         await send({"type": "http.response.start", "status": response.status, "headers": headers})
         await send({"type": "http.response.body", "body": response.body})

@@ -27,11 +27,10 @@ from treadle.records.errors import InvalidInput, NotReady
 
 DRAIN_SECONDS = 30
 """Requests under way get so long to finish."""
-GRACE_SECONDS = 0.3
-"""So long, after the first signal, connections are still taken: what is on its way is answered, and each
-response tells its caller to use another connection."""
-LAST_CALL_SECONDS = 0.1
-"""So long what came over connections taken in last is waited for."""
+GRACE_SECONDS = 0.2
+"""So long, after the first signal, connections are still taken by a server that says it is not ready."""
+LAST_CALL_SECONDS = 0.2
+"""So long, after that, what comes over open connections is still answered, with the word that it is the last."""
 EMPTYING_TURNS = 10_000
 SWITCH_INTERVAL = 0.0005
 """Seconds after which a thread at work in Python lets the answering one go on; Python's default is ten times
@@ -132,9 +131,7 @@ def serve(
     """
     port = listener.getsockname()[1]
     metrics = Metrics()
-    application = Application(
-        make_routes(live, metrics), access_for(binding, port, digest), metrics, lambda: live.draining
-    )
+    application = Application(make_routes(live, metrics), access_for(binding, port, digest), metrics)
     config = uvicorn.Config(
         application,
         loop=_loop(),
@@ -152,7 +149,7 @@ def serve(
         ssl_keyfile=binding.key,
     )
     shown = f"[{binding.host}]" if ":" in binding.host else binding.host
-    server = DrainingServer(config, live, lambda: on_ready(f"{binding.scheme}://{shown}:{port}"))
+    server = DrainingServer(config, application, live, lambda: on_ready(f"{binding.scheme}://{shown}:{port}"))
     sys.setswitchinterval(SWITCH_INTERVAL)
     try:
         live.start()
@@ -167,8 +164,11 @@ def serve(
 class DrainingServer(uvicorn.Server):
     """uvicorn's server, with readiness withdrawn first, and a second signal that ends the process."""
 
-    def __init__(self, config: uvicorn.Config, live: Live, on_ready: Callable[[], None]) -> None:
+    def __init__(
+        self, config: uvicorn.Config, application: Application, live: Live, on_ready: Callable[[], None]
+    ) -> None:
         super().__init__(config)
+        self._application = application
         self._live = live
         self._on_ready = on_ready
 
@@ -178,11 +178,11 @@ class DrainingServer(uvicorn.Server):
         self._on_ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Answer a little longer, not ready any more, then close what is idle and wait for what is not.
+        """Answer a little longer, not ready any more; stop listening; tell callers to go; close what is idle.
 
         Closing a listening socket resets the connections that wait in its queue, and closing a connection
-        with unread bytes resets it too. So the queue is emptied first, and who has just been taken in gets a
-        moment to be heard.
+        with unread bytes resets it too. So the queue is emptied first, and every connection gets a moment in
+        which its next response says that it is the last.
         """
         await asyncio.sleep(GRACE_SECONDS)
         listeners = list(sockets or ())
@@ -194,6 +194,7 @@ class DrainingServer(uvicorn.Server):
             server.close()
         for listener in listeners:
             listener.close()
+        self._application.closing = True
         await asyncio.sleep(LAST_CALL_SECONDS)
         await super().shutdown(sockets)
 
