@@ -33,6 +33,9 @@ def replay(
         Path | None,
         typer.Option("--report", help="Write the report with its pictures to this file, as HTML."),
     ] = None,
+    picture_file: Annotated[
+        Path | None, typer.Option("--picture", help="Write the AUC by month to this file, as SVG.")
+    ] = None,
     until: Annotated[
         str | None, typer.Option("--until", help="Stop before this day or instant, e.g. 2013-06-01.")
     ] = None,
@@ -47,7 +50,7 @@ def replay(
     loaded = load_project(project)
     place = HomeFolder.at(home, create=True)
     report = _run(loaded, place, data.resolve(), stop, started)
-    _write(report, place, json_file, report_file)
+    _write(report, place, json_file, report_file, picture_file)
 
 
 def _run(
@@ -84,15 +87,23 @@ def _run(
     return replace(report, seconds=seconds, time_spent=dict(loop.watch.seconds))
 
 
-def _write(report: ReplayReport, place: HomeFolder, json_file: Path | None, report_file: Path | None) -> None:
+def _write(
+    report: ReplayReport,
+    place: HomeFolder,
+    json_file: Path | None,
+    report_file: Path | None,
+    picture_file: Path | None,
+) -> None:
     from treadle.loop.replay_lines import closing_lines
-    from treadle.loop.replay_report import replay_html
+    from treadle.loop.replay_report import readme_picture, replay_html
     from treadle.loop.replay_summary import report_json
 
     page = report_file or place.folder / "replay.html"
     _put(page, replay_html(report))
     if json_file is not None:
         _put(json_file, json.dumps(report_json(report), indent=2, allow_nan=False) + "\n")
+    if picture_file is not None:
+        _put(picture_file, readme_picture(report))
     for line in closing_lines(report, home=str(place.folder), page=str(page)):
         print(line)
 
