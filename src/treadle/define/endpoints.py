@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from treadle.define.feature_sets import FeatureSet
 from treadle.define.labels import Labels, Requests
-from treadle.define.names import name_fault
+from treadle.define.names import kind_fault, name_fault
 from treadle.records.errors import InvalidInput
 
 
@@ -34,20 +34,16 @@ class Endpoint:
     def __init__(
         self, name: str, *, model: str, features: FeatureSet, requests: Requests, labels: Labels
     ) -> None:
-        faults = [fault for fault in [name_fault("endpoint", name)] if fault]
-        if model.count("@") != 1 or not all(model.split("@")):
-            faults.append(f"endpoint {name!r}: model {model!r} is not written name@alias")
-        have = requests.source.columns
-        faults += [
-            f"endpoint {name!r}: request field {field!r} ({kind}) is not a column of {requests.source.name!r}"
-            for field, kind in features.request.items()
-            if have.get(field) != kind
+        owner = f"endpoint {name!r}"
+        kinds = [
+            kind_fault(owner, "features", features, FeatureSet, "a tr.FeatureSet"),
+            kind_fault(owner, "requests", requests, Requests, "tr.Requests(source)"),
+            kind_fault(owner, "labels", labels, Labels, "tr.Labels"),
         ]
-        faults += [
-            f"endpoint {name!r}: label key {key!r} is not a request field, so a prediction could not be joined with its label"
-            for key in labels.key
-            if key not in features.request
-        ]
+        faults = [fault for fault in [name_fault("endpoint", name), *kinds] if fault]
+        faults += _model_faults(owner, model)
+        if not any(kinds):
+            faults += _column_faults(owner, features, requests, labels)
         if faults:
             raise InvalidInput("the endpoint cannot be defined", faults=faults)
         for slot, value in zip(self.__slots__, (name, model, features, requests, labels), strict=True):
@@ -62,3 +58,30 @@ class Endpoint:
     def alias(self) -> str:
         """The alias that says which version answers."""
         return self.model.split("@")[1]
+
+
+def _model_faults(owner: str, model: object) -> list[str]:
+    if not isinstance(model, str) or model.count("@") != 1:
+        return [f"{owner}: model {model!r} is not written name@alias, such as 'delay@champion'"]
+    name, alias = model.split("@")
+    faults = [name_fault(f"{owner}: model", name), name_fault(f"{owner}: alias", alias)]
+    return [fault for fault in faults if fault]
+
+
+def _column_faults(owner: str, features: FeatureSet, requests: Requests, labels: Labels) -> list[str]:
+    """Return where requests lack what features and labels need, or have it in another type."""
+    source = requests.source
+    wanted = [("request field", field, kind) for field, kind in features.request.items()]
+    wanted += [("label key", key, labels.source.columns[key]) for key in labels.key]
+    faults = []
+    for role, column, kind in wanted:
+        have = source.columns.get(column)
+        if have is None:
+            faults.append(
+                f"{owner}: {role} {column!r} is not a column of the requests' source {source.name!r}"
+            )
+        elif have != kind:
+            faults.append(
+                f"{owner}: {role} {column!r} is {kind}, but {have} in the requests' source {source.name!r}"
+            )
+    return faults

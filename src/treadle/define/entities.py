@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from treadle.define.names import duplicates, name_fault
+from treadle.define.names import duplicates, listed, name_fault, text
 from treadle.records.errors import InvalidInput
 
 
@@ -18,6 +18,9 @@ class Entity:
         keys: the columns (and request fields) that identify one; several columns compare as a tuple.
         description: one sentence for people.
         must_exist: whether a request about one that no view has seen is refused; without it, its features are null.
+
+    Raises:
+        InvalidInput: the definition contradicts itself; every fault is listed.
     """
 
     name: str
@@ -28,14 +31,17 @@ class Entity:
     def __init__(
         self, name: str, keys: Sequence[str] | str, description: str = "", *, must_exist: bool = False
     ) -> None:
-        listed = (keys,) if isinstance(keys, str) else tuple(keys)
+        columns = listed(keys)
         faults = [fault for fault in [name_fault("entity", name)] if fault]
-        if not listed:
+        if not columns:
             faults.append(f"entity {name!r} has no key columns")
-        faults += [f"entity {name!r} lists the key {key!r} twice" for key in duplicates(listed)]
+        faults += [
+            f"entity {name!r}: key {key!r} is not the name of a column" for key in columns if not text(key)
+        ]
+        faults += [f"entity {name!r} lists the key {key!r} twice" for key in duplicates(columns)]
         if faults:
             raise InvalidInput("the entity cannot be defined", faults=faults)
         object.__setattr__(self, "name", name)
-        object.__setattr__(self, "keys", listed)
+        object.__setattr__(self, "keys", columns)
         object.__setattr__(self, "description", description)
         object.__setattr__(self, "must_exist", must_exist)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from treadle.define.names import duplicates, name_fault, type_faults
+from treadle.define.names import duplicates, kind_fault, name_fault, type_faults
 from treadle.define.row_features import RowFeature
 from treadle.define.views import FeatureView, Selection, View, WindowView
 from treadle.records.errors import InvalidInput
@@ -78,9 +78,11 @@ class FeatureSet:
     ) -> None:
         parts = tuple(Selection.of(p) if isinstance(p, FeatureView | WindowView) else p for p in features)
         extra = tuple(Selection.of(p) if isinstance(p, FeatureView | WindowView) else p for p in helpers)
-        for slot, value in zip(self.__slots__, (name, dict(request), parts, extra), strict=True):
-            object.__setattr__(self, slot, value)
-        faults = self._faults()
+        faults = _kind_faults(f"feature set {name!r}", request, parts, extra)
+        if not faults:
+            for slot, value in zip(self.__slots__, (name, dict(request), parts, extra), strict=True):
+                object.__setattr__(self, slot, value)
+            faults = self._faults()
         if faults:
             raise InvalidInput(f"the feature set {name!r} cannot be defined", faults=faults)
 
@@ -121,30 +123,89 @@ class FeatureSet:
         return types
 
     def _faults(self) -> list[str]:
+        owner = f"feature set {self.name!r}"
         faults = [fault for fault in [name_fault("feature set", self.name)] if fault]
-        faults += type_faults(f"feature set {self.name!r}", self.request)
+        faults += type_faults(owner, self.request, "request field")
         if "at" in self.request:
-            faults.append("request field 'at' is the prediction time; name the field otherwise")
-        for view in self.views:
+            faults.append(f"{owner}: request field 'at' is the prediction time; name the field otherwise")
+        if not self.parts:
+            faults.append(f"{owner} has no features")
+        found: dict[str, View] = {}
+        for selection in self.selections:
+            view = found.setdefault(selection.view.name, selection.view)
+            if view != selection.view:
+                faults.append(f"{owner}: two views are called {view.name!r}")
+        for view in found.values():
             faults += [
-                f"view {view.name!r} needs the key {key!r}, which is not a request field"
+                f"{owner}: view {view.name!r} needs the key {key!r}, which is not a request field"
                 for key in view.entity.keys
                 if key not in self.request
             ]
-        known = {*self.row_inputs(), *(feature.name for feature in self.row_features)}
+            faults += [
+                f"{owner}: view {view.name!r} needs the key {key!r} as {view.source.columns[key]}, "
+                f"but the request field is {self.request[key]}"
+                for key in view.entity.keys
+                if self.request.get(key, view.source.columns[key]) != view.source.columns[key]
+            ]
         for part in self.parts:
-            if isinstance(part, Category) and self.request.get(part.field) not in ("string", "int", "bool"):
-                faults.append(f"category {part.field!r} is not a request field of type string, int or bool")
-            if isinstance(part, Number) and self.request.get(part.field) not in ("float", "int", "bool"):
-                faults.append(f"number {part.field!r} is not a request field of type float, int or bool")
-            if isinstance(part, RowFeature):
-                faults += [
-                    f"row feature {part.name!r} reads {name!r}, which is neither a request field, 'at', nor a feature"
-                    for name in part.inputs
-                    if name not in known
-                ]
-        faults += [f"two features are called {name!r}" for name in duplicates(self.names)]
+            faults += [f"{owner}: {fault}" for fault in self._part_faults(part)]
+        return faults + [f"{owner}: {fault}" for fault in self._clashes()]
+
+    def _part_faults(self, part: Selection | RowFeature | Category | Number) -> list[str]:
+        """Return what a part needs and the request does not have."""
+        if isinstance(part, RowFeature):
+            known = {*self.row_inputs(), *(feature.name for feature in self.row_features)}
+            return [
+                f"row feature {part.name!r} reads {name!r}, which is neither a request field, 'at', nor a feature"
+                for name in part.inputs
+                if name not in known
+            ]
+        if isinstance(part, Selection):
+            return []
+        role, kinds = (
+            ("category", ("string", "int", "bool"))
+            if isinstance(part, Category)
+            else ("number", ("float", "int", "bool"))
+        )
+        kind = self.request.get(part.field)
+        if kind in kinds:
+            return []
+        said = "is not a request field" if kind is None else f"is a request field of type {kind}"
+        return [f"{role} {part.field!r} {said}; it must be one of type {', '.join(kinds)}"]
+
+    def _clashes(self) -> list[str]:
+        """Return the names that mean two things: features, helpers and request fields share one row."""
+        faults = [f"two features are called {name!r}" for name in duplicates(self.names)]
+        looked_up = {
+            (selection.view.name, name): f"{selection.view.name}_{name}"
+            for selection in self.selections
+            for name in selection.names
+        }
+        derived = [*looked_up.values(), *dict.fromkeys(feature.name for feature in self.row_features)]
+        taken = {*self.request, "at"}
+        faults += [f"feature {name!r} has the name of a request field" for name in derived if name in taken]
+        faults += [
+            f"{name!r} names two features, one of them a helper's"
+            for name in duplicates(derived)
+            if name not in duplicates(self.names)
+        ]
         return faults
+
+
+def _kind_faults(
+    owner: str, request: object, parts: Sequence[object], helpers: Sequence[object]
+) -> list[str]:
+    """Return what is of the wrong kind, so that nothing else can be said about it."""
+    usual = "a view, view.select(...), a row feature, tr.category(...) or tr.number(...)"
+    kinds = (Selection, RowFeature, Category, Number)
+    faults = [kind_fault(owner, "a feature", part, kinds, usual) for part in parts]
+    faults += [
+        kind_fault(owner, "a helper", part, Selection, "a view or view.select(...)") for part in helpers
+    ]
+    listed = [fault for fault in faults if fault]
+    return (
+        listed if isinstance(request, Mapping) else [*type_faults(owner, request, "request field"), *listed]
+    )
 
 
 def _selection_types(selection: Selection) -> dict[str, str]:

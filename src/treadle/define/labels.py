@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from treadle.define.names import name_fault
-from treadle.define.sources import Rows
+from treadle.define.names import duplicates, kind_fault, listed, name_fault
+from treadle.define.sources import Rows, Source, Table
 from treadle.records.errors import InvalidInput
+
+_ROWS = "a tr.Source, or a function made a table by @tr.table"
 
 
 @dataclass(frozen=True, slots=True, init=False)
@@ -29,22 +31,13 @@ class Labels:
     key: tuple[str, ...]
     value: str
 
-    def __init__(self, name: str, *, source: Rows, key: Sequence[str], value: str) -> None:
+    def __init__(self, name: str, *, source: Rows, key: Sequence[str] | str, value: str) -> None:
+        columns = listed(key)
         faults = [fault for fault in [name_fault("labels", name)] if fault]
-        faults += [
-            f"labels {name!r}: column {c!r} is not in source {source.name!r}"
-            for c in (*key, value)
-            if c not in source.columns
-        ]
-        if source.timing.event_time is None:
-            faults.append(
-                f"labels {name!r}: source {source.name!r} needs an event_time: when the label became true"
-            )
-        if not key:
-            faults.append(f"labels {name!r} have no key")
+        faults += _label_faults(f"labels {name!r}", source, columns, value)
         if faults:
             raise InvalidInput("the labels cannot be defined", faults=faults)
-        for slot, item in zip(self.__slots__, (name, source, tuple(key), value), strict=True):
+        for slot, item in zip(self.__slots__, (name, source, columns, value), strict=True):
             object.__setattr__(self, slot, item)
 
 
@@ -56,14 +49,40 @@ class Requests:
 
     Args:
         source: rows whose event time is T; they hold the request fields and the label's key.
+
+    Raises:
+        InvalidInput: the source is none, or has no event time.
     """
 
     source: Rows
 
     def __init__(self, source: Rows) -> None:
+        fault = kind_fault("requests", "source", source, (Source, Table), _ROWS)
+        if fault:
+            raise InvalidInput(fault)
         if source.timing.event_time is None:
             raise InvalidInput(
                 f"requests need a prediction time: {source.name!r} has no event_time",
                 fix="name the column that holds T as event_time",
             )
         object.__setattr__(self, "source", source)
+
+
+def _label_faults(owner: str, source: Rows, key: Sequence[str], value: str) -> list[str]:
+    fault = kind_fault(owner, "source", source, (Source, Table), _ROWS)
+    if fault:
+        return [fault]
+    faults = [
+        f"{owner}: column {c!r} is not in source {source.name!r}; it has {', '.join(sorted(source.columns))}"
+        for c in dict.fromkeys((*key, value))
+        if c not in source.columns
+    ]
+    kind = source.columns.get(value, "bool")
+    if kind not in ("bool", "int", "float"):
+        faults.append(f"{owner}: value {value!r} is {kind}; a label is a bool, or a number that is 0 or 1")
+    if source.timing.event_time is None:
+        faults.append(f"{owner}: source {source.name!r} needs an event_time: when the label became true")
+    if not key:
+        faults.append(f"{owner} have no key: name the columns that identify the request a label belongs to")
+    faults += [f"{owner} list the key {c!r} twice" for c in duplicates(key)]
+    return faults

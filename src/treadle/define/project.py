@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from typing import get_args
 
 from treadle.define.endpoints import Endpoint
 from treadle.define.gates import Gate, NoWorseSlice
 from treadle.define.monitors import Monitor
-from treadle.define.names import duplicates, name_fault
-from treadle.define.sources import Rows, Table
+from treadle.define.names import duplicates, kind_fault, name_fault, zone_known
+from treadle.define.sources import Rows, Source, Table, reading_order
 from treadle.define.steps import Pipeline
-from treadle.define.triggers import Trigger
+from treadle.define.triggers import AllOf, AnyOf, Condition, Trigger
 from treadle.define.views import View
 from treadle.records.errors import InvalidInput
 
@@ -46,23 +46,15 @@ class Project:
 
     def __post_init__(self) -> None:
         faults = [fault for fault in [name_fault("project", self.name)] if fault]
-        for kind, listed in (
-            ("source or table", self.sources),
-            ("pipeline", self.pipelines),
-            ("endpoint", self.endpoints),
-            ("monitor", self.monitors),
-            ("trigger", self.triggers),
-            ("view", self.views),
-        ):
-            again = duplicates(item.name for item in listed)
-            faults += [f"two definitions of {kind} {name!r}" for name in again]
-        faults += self._reference_faults()
-        try:
-            ZoneInfo(self.timezone)
-        except (ZoneInfoNotFoundError, ValueError):
-            faults.append(f"timezone {self.timezone!r} is not known; write it like Europe/Berlin or UTC")
-        if faults:
-            raise InvalidInput(f"the project {self.name!r} cannot be defined", faults=faults)
+        if not zone_known(self.timezone):
+            faults.append(f"timezone {self.timezone!r} is not known; write it like 'Europe/Berlin' or 'UTC'")
+        wrong = self._kind_faults()
+        if not wrong:  # the rest looks into the parts
+            wrong = (
+                self._name_faults() + self._table_faults() + self._reference_faults() + self._gate_faults()
+            )
+        if faults + wrong:
+            raise InvalidInput(f"the project {self.name!r} cannot be defined", faults=faults + wrong)
 
     @property
     def views(self) -> tuple[View, ...]:
@@ -85,35 +77,109 @@ class Project:
         """Return what watches an endpoint."""
         return [monitor for monitor in self.monitors if monitor.endpoint == endpoint.name]
 
-    def _reference_faults(self) -> list[str]:
-        faults = []
-        names = {source.name for source in self.sources}
-        for source in self.sources:
-            if isinstance(source, Table):
-                faults += [
-                    f"table {source.name!r} reads {wanted!r}, which is not among the sources"
-                    for wanted in source.inputs
-                    if wanted not in names
-                ]
-        used = {view.source.name: f"view {view.name!r}" for view in self.views}
-        for endpoint in self.endpoints:
-            used[endpoint.requests.source.name] = f"endpoint {endpoint.name!r} (requests)"
-            used[endpoint.labels.source.name] = f"endpoint {endpoint.name!r} (labels)"
-        faults += [
-            f"{user} uses {name!r}, which is not among the sources"
-            for name, user in used.items()
-            if name not in names
+    def _kind_faults(self) -> list[str]:
+        """Return what stands in a list it does not belong in."""
+        kinds: list[tuple[str, Sequence[object], type | tuple[type, ...], str]] = [
+            (
+                "sources",
+                self.sources,
+                (Source, Table),
+                "tr.Source.parquet(...) and functions made tables by @tr.table",
+            ),
+            ("pipelines", self.pipelines, Pipeline, "functions made pipelines by @tr.pipeline"),
+            ("endpoints", self.endpoints, Endpoint, "tr.Endpoint(...)"),
+            ("monitors", self.monitors, Monitor, "tr.Monitor(...)"),
+            ("triggers", self.triggers, Trigger, "tr.on(condition, run=pipeline)"),
         ]
-        endpoints = {endpoint.name for endpoint in self.endpoints}
+        kinds += [
+            (f"gates[{alias!r}]", gates, get_args(Gate), "tr.better_than_champion(...) and its like")
+            for alias, gates in self.gates.items()
+        ]
+        faults = []
+        for role, listed, kind, wanted in kinds:
+            if isinstance(listed, str) or not isinstance(listed, Sequence):
+                faults.append(f"{role} is a {type(listed).__name__}; give a list of {wanted}")
+                continue
+            found = (kind_fault(role, "an entry", item, kind, wanted) for item in listed)
+            faults += [fault for fault in found if fault]
+        return faults
+
+    def _name_faults(self) -> list[str]:
+        faults = []
+        for kind, names in (
+            ("source or table", [source.name for source in self.sources]),
+            ("pipeline", [pipeline.name for pipeline in self.pipelines]),
+            ("endpoint", [endpoint.name for endpoint in self.endpoints]),
+            ("monitor", [monitor.name for monitor in self.monitors]),
+            ("trigger", [trigger.name for trigger in self.triggers]),
+            ("view", [view.name for view in self.views]),
+        ):
+            faults += [f"two definitions of {kind} {name!r}" for name in duplicates(names)]
+        return faults
+
+    def _table_faults(self) -> list[str]:
+        try:
+            reading_order(self.sources)
+        except InvalidInput as error:
+            return list(error.faults)
+        return []
+
+    def _reference_faults(self) -> list[str]:
+        """Return what is named or used and not listed."""
+        listed = {source.name: source for source in self.sources}
+        used = [(view.source, f"view {view.name!r}") for view in self.views]
+        for endpoint in self.endpoints:
+            used.append((endpoint.requests.source, f"endpoint {endpoint.name!r} (requests)"))
+            used.append((endpoint.labels.source, f"endpoint {endpoint.name!r} (labels)"))
+        faults = []
+        for source, user in used:
+            if source.name not in listed:
+                faults.append(f"{user} uses {source.name!r}, which is not among the sources")
+            elif listed[source.name] != source:
+                faults.append(f"{user} uses a {source.name!r} that is not the one among the sources")
+        endpoints = [endpoint.name for endpoint in self.endpoints]
         faults += [
             f"monitor {monitor.name!r} watches endpoint {monitor.endpoint!r}, which is not among the endpoints"
             for monitor in self.monitors
             if monitor.endpoint not in endpoints
         ]
-        pipelines = {pipeline.name for pipeline in self.pipelines}
+        pipelines = [pipeline.name for pipeline in self.pipelines]
         faults += [
             f"trigger {trigger.name!r} runs {trigger.pipeline!r}, which is not among the pipelines"
             for trigger in self.triggers
             if trigger.pipeline not in pipelines
         ]
+        monitors = [monitor.name for monitor in self.monitors]
+        faults += [
+            f"trigger {trigger.name!r} heeds monitor {name!r}, which is not among the monitors"
+            for trigger in self.triggers
+            for name in _heeded(trigger.condition)
+            if name not in monitors
+        ]
         return faults
+
+    def _gate_faults(self) -> list[str]:
+        """Return gates that would never be asked, or that look at columns that are not there."""
+        aliases = dict.fromkeys(endpoint.alias for endpoint in self.endpoints)
+        faults = [
+            f"gates of the alias {alias!r} guard nothing: no endpoint serves it (they serve {', '.join(aliases)})"
+            for alias in self.gates
+            if aliases and alias not in aliases
+        ]
+        for endpoint in self.endpoints:
+            known = {*endpoint.features.request, *endpoint.features.names, *endpoint.labels.key}
+            faults += [
+                f"the gate no_worse_slice({column!r}) finds no such column at endpoint {endpoint.name!r}: "
+                "name a request field, a feature or a label key"
+                for column in self.slices_of(endpoint)
+                if column not in known
+            ]
+        return faults
+
+
+def _heeded(condition: Condition) -> list[str]:
+    """Return the names of monitors that a condition asks for."""
+    if isinstance(condition, AnyOf | AllOf):
+        return [name for part in condition.parts for name in _heeded(part)]
+    name = getattr(condition, "monitor", None)
+    return [] if name is None else [name]

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from treadle.define.entities import Entity
-from treadle.define.names import duplicates, name_fault
-from treadle.define.sources import Rows
+from treadle.define.names import duplicates, duration_or_fault, kind_fault, name_fault
+from treadle.define.sources import Rows, Source, Table
 from treadle.records.errors import InvalidInput, NotFound
 from treadle.records.instants import Duration, duration, short
 
@@ -79,6 +79,9 @@ class FeatureView:
         features: source columns, or `column(...)` to rename.
         ttl: how long a value stays usable, e.g. `"6h"`; None for ever.
         owner, description: for people.
+
+    Raises:
+        InvalidInput: the parts don't fit together; every fault is listed.
     """
 
     name: str
@@ -100,11 +103,23 @@ class FeatureView:
         owner: str = "",
         description: str = "",
     ) -> None:
-        listed = tuple(f if isinstance(f, Column) else Column(f, f) for f in features)
-        faults = _view_faults(name, entity, source, [f.name for f in listed], [f.column for f in listed])
+        listed = tuple(Column(f, f) if isinstance(f, str) else f for f in features)
+        faults = _view_faults(
+            name, entity, source, listed, Column, "column names, or tr.column(name, name=...)"
+        )
+        keep, found = (None, []) if ttl is None else duration_or_fault(f"view {name!r}", "ttl", ttl)
+        faults += found
+        if keep == 0 and not found:
+            faults.append(
+                f"view {name!r}: ttl={ttl!r} lets no value live; leave it out to keep values for ever"
+            )
+        if keep is not None and timeless(source):
+            faults.append(
+                f"view {name!r}: ttl={ttl!r} needs the age of a row, but source {source.name!r} has no event_time"
+            )
         if faults:
             raise InvalidInput("the feature view cannot be defined", faults=faults)
-        values = (name, entity, source, listed, duration(ttl) if ttl else None, owner, description)
+        values = (name, entity, source, listed, keep, owner, description)
         for slot, value in zip(self.__slots__, values, strict=True):
             object.__setattr__(self, slot, value)
 
@@ -151,15 +166,15 @@ class WindowView:
         description: str = "",
     ) -> None:
         listed = tuple(features)
-        used = [f.column for f in listed if f.column is not None]
-        faults = _view_faults(name, entity, source, [f.name for f in listed], used)
-        if source.timing.event_time is None:
-            faults.append(f"window view {name!r}: source {source.name!r} has no event_time to slide over")
-        faults += [
-            f"window view {name!r}: column {c!r} is {source.columns[c]}, aggregates need float or int"
-            for c in dict.fromkeys(used)
-            if source.columns.get(c, "float") not in ("float", "int", "bool")
-        ]
+        faults = _view_faults(
+            name,
+            entity,
+            source,
+            listed,
+            Aggregate,
+            "aggregates: tr.mean(column, over='3h'), tr.count, tr.total",
+        )
+        faults += _window_faults(name, source, listed)
         if faults:
             raise InvalidInput("the window view cannot be defined", faults=faults)
         for slot, value in zip(
@@ -212,16 +227,60 @@ class Selection:
         return tuple(f"{self.view.name}_{name}" for name in self.names)
 
 
-def _view_faults(name: str, entity: Entity, source: Rows, features: list[str], used: list[str]) -> list[str]:
-    faults = [fault for fault in [name_fault("view", name)] if fault]
+def timeless(source: object) -> bool:
+    """Say whether rows have no event time, and with it no age. Pure."""
+    return isinstance(source, Source | Table) and source.timing.event_time is None
+
+
+def _view_faults(
+    name: str,
+    entity: object,
+    source: object,
+    features: Sequence[object],
+    kind: type[Column] | type[Aggregate],
+    wanted: str,
+) -> list[str]:
+    """Return what is wrong with what both kinds of views have in common."""
+    owner = f"view {name!r}"
+    kinds = [
+        kind_fault(owner, "entity", entity, Entity, "a tr.Entity"),
+        kind_fault(
+            owner, "source", source, (Source, Table), "a tr.Source, or a function made a table by @tr.table"
+        ),
+        *(kind_fault(owner, "a feature", feature, kind, wanted) for feature in features),
+    ]
+    faults = [fault for fault in [name_fault("view", name), *kinds] if fault]
     if not features:
-        faults.append(f"view {name!r} has no features")
-    faults += [f"view {name!r} has two features called {f!r}" for f in duplicates(features)]
-    for kind, wanted in (("key", entity.keys), ("feature", dict.fromkeys(used))):
+        faults.append(f"{owner} has no features")
+    known = [feature for feature in features if isinstance(feature, Column | Aggregate)]
+    faults += [
+        f"{fault}; rename it with tr.column({f.column!r}, name=...)" if isinstance(f, Column) else fault
+        for f in known
+        if (fault := name_fault(f"{owner}: feature", f.name))
+    ]
+    faults += [f"{owner} has two features called {f!r}" for f in duplicates(f.name for f in known)]
+    if not isinstance(entity, Entity) or not isinstance(source, Source | Table):
+        return faults
+    used = dict.fromkeys(f.column for f in known if f.column is not None)
+    for role, columns in (("key", entity.keys), ("feature", tuple(used))):
         faults += [
-            f"view {name!r}: {kind} column {c!r} is not in source {source.name!r}; it has "
-            f"{', '.join(sorted(source.columns))}"
-            for c in wanted
+            f"{owner}: {role} column {c!r} is not in source {source.name!r}; it has {', '.join(sorted(source.columns))}"
+            for c in columns
             if c not in source.columns
         ]
+    return faults
+
+
+def _window_faults(name: str, source: object, features: Sequence[object]) -> list[str]:
+    if not isinstance(source, Source | Table):
+        return []
+    faults = []
+    if timeless(source):
+        faults.append(f"window view {name!r}: source {source.name!r} has no event_time to slide over")
+    used = dict.fromkeys(f.column for f in features if isinstance(f, Aggregate))
+    faults += [
+        f"window view {name!r}: column {c!r} is {source.columns[c]}; aggregates need float, int or bool"
+        for c in used
+        if c is not None and source.columns.get(c, "float") not in ("float", "int", "bool")
+    ]
     return faults

@@ -6,18 +6,19 @@ from collections.abc import Mapping, Sequence
 
 import polars as pl
 
-from treadle.define.sources import Rows, Table
+from treadle.define.sources import Rows, Table, reading_order
 from treadle.ports.metadata import Metadata
 from treadle.ports.tables import Tables
 from treadle.records.datasets import DatasetManifest, DatasetRef
 from treadle.records.digests import Digest, digest_value
 from treadle.records.instants import Instant
+from treadle.stages.data.cells import type_name
 from treadle.stages.data.content import content_hash
 
 
 def schema_hash(rows: pl.DataFrame) -> Digest:
     """Return the digest of column names and types, in order."""
-    return digest_value([[name, str(dtype)] for name, dtype in rows.schema.items()])
+    return digest_value([[name, type_name(dtype)] for name, dtype in rows.schema.items()])
 
 
 def store_rows(
@@ -29,13 +30,14 @@ def store_rows(
 ) -> dict[str, DatasetManifest]:
     """Store each definition's rows as a new table version, unless the newest one has the same content.
 
-    Repeating it after a crash finishes what is missing and writes nothing twice. Cost: one hash and one write of the rows.
+    Repeating it after a crash finishes what is missing and registers nothing twice; a table version that was written but
+    not registered stays behind, and no manifest names it. Cost: one hash and one write of the rows.
 
     Returns:
         The manifest of each definition's newest dataset version, by name.
     """
     manifests: dict[str, DatasetManifest] = {}
-    for definition in definitions:
+    for definition in reading_order(definitions):  # a table's manifest names those of what it reads
         frame = rows[definition.name]
         content, schema = content_hash(frame), schema_hash(frame)
         with metadata.read() as view:
@@ -55,7 +57,8 @@ def store_rows(
                 rows=frame.height,
                 parents=parents,
                 tags={"table_version": str(version)},
-                key=f"ingest:{definition.name}:{content}",
+                # After the version it follows, so that content which comes back is a new version, not the old one.
+                key=f"ingest:{definition.name}:{newest.version if newest else 0}:{content}",
             )
     return manifests
 

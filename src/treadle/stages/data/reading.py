@@ -2,103 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import polars as pl
 
-from treadle.define.sources import Rows, Source, Table
-from treadle.records.errors import InvalidInput, TreadleError
+from treadle.define.sources import Rows, Source, Table, reading_order
+from treadle.records.errors import InvalidInput
 from treadle.stages.data.canonical import add_canonical, row_faults
 from treadle.stages.data.conform import conform, missing_columns
+from treadle.stages.data.files import first_line, read_source
+
+_TABLE_ZONE = "say which zone they are in: .dt.replace_time_zone('UTC')"
 
 
 def read_folder(definitions: Sequence[Rows], folder: Path) -> dict[str, pl.DataFrame]:
     """Return the rows of every source and table by name, with their canonical columns.
 
+    Every source is read and every table built whose inputs are in order, so that all faults come out at once.
+
     Args:
-        definitions: sources and tables; a table comes after what it reads.
+        definitions: sources and tables, in any order.
         folder: the data folder that source paths are relative to.
 
     Raises:
-        InvalidInput: something is missing, of another type, without a zone, or repeated; every fault is listed and nothing
-            has been stored.
+        InvalidInput: there is no such folder; tables read one another in a circle; something is missing, of another type,
+            without a zone, or repeated; a table's function fails. Every fault is listed. Nothing has been stored.
+
+    Cost: a year of flights (five sources, three tables, 1.4 million rows) 1.2 s on one core.
     """
+    if not folder.is_dir():
+        raise InvalidInput(
+            f"there is no data folder {folder}",
+            fix="name the folder that the sources' files are in, e.g. --data DIR",
+        )
     plain: dict[str, pl.DataFrame] = {}
     faults: list[str] = []
-    for source in (d for d in definitions if isinstance(d, Source)):
-        rows, found = _read_source(source, folder)
+    for definition in reading_order(definitions):
+        if isinstance(definition, Table) and not all(name in plain for name in definition.inputs):
+            continue  # the faults of what it reads are listed already
+        if isinstance(definition, Source):
+            rows, found = read_source(definition, folder)
+        else:
+            rows, found = _build_table(definition, plain)
         faults += found
-        plain[source.name] = rows
-    _refuse(faults, folder)
-    for table in _in_order([d for d in definitions if isinstance(d, Table)], set(plain)):
-        rows, found = _build_table(table, plain)
-        faults += found
-        if found:
-            break
-        plain[table.name] = rows
-    _refuse(faults, folder)
-    return {d.name: add_canonical(plain[d.name], d.timing, d.unique) for d in definitions}
-
-
-def _read_source(source: Source, folder: Path) -> tuple[pl.DataFrame, list[str]]:
-    owner = f"source {source.name!r}"
-    path = folder / source.path
-    empty = pl.DataFrame()
-    if not path.exists():
-        there = (
-            ", ".join(sorted(p.name for p in folder.iterdir())[:12]) if folder.is_dir() else "no such folder"
-        )
-        return empty, [f"{owner}: {source.path} is missing ({there or 'the folder is empty'})"]
-    try:
-        scan = pl.scan_parquet(path / "**/*.parquet" if path.is_dir() else path)
-        have = scan.collect_schema().names()
-        faults = missing_columns(owner, source.columns, have)
-        if faults:
-            return empty, faults
-        rows = scan.select(list(source.columns)).collect()
-    except (pl.exceptions.PolarsError, OSError) as error:
-        return empty, [f"{owner}: {source.path} cannot be read as Parquet: {str(error).splitlines()[0]}"]
-    rows, faults = conform(owner, rows, source.columns, source.zone)
-    return rows, faults or row_faults(owner, rows, source)
-
-
-def _build_table(table: Table, plain: dict[str, pl.DataFrame]) -> tuple[pl.DataFrame, list[str]]:
-    owner = f"table {table.name!r}"
-    try:
-        rows = table.build(*(plain[name].lazy() for name in table.inputs)).collect()
-    except Exception as error:
-        raise TreadleError(
-            f"{owner} could not be built: {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}",
-            where=f"the function {table.build.__module__}.{table.name}",
-            fix="run it on frames of its sources to see the whole error",
-        ) from error
-    faults = missing_columns(owner, table.columns, rows.columns)
-    if faults:
-        return rows, faults
-    rows, faults = conform(owner, rows, table.columns, None)
-    return rows, faults or row_faults(owner, rows, table)
-
-
-def _in_order(tables: Iterable[Table], known: set[str]) -> list[Table]:
-    waiting, ordered, have = list(tables), [], set(known)
-    while waiting:
-        ready = [table for table in waiting if have.issuperset(table.inputs)]
-        if not ready:
-            names = {t.name: [i for i in t.inputs if i not in have] for t in waiting}
-            raise InvalidInput(
-                "some tables read what is not there, or one another",
-                faults=[
-                    f"table {name!r} reads {', '.join(map(repr, inputs))}" for name, inputs in names.items()
-                ],
-            )
-        ordered += ready
-        have.update(table.name for table in ready)
-        waiting = [table for table in waiting if table not in ready]
-    return ordered
-
-
-def _refuse(faults: Sequence[str], folder: Path) -> None:
+        if not found:
+            plain[definition.name] = rows
     if faults:
         raise InvalidInput(
             f"the data cannot be used: {len(faults)} fault{'s' if len(faults) > 1 else ''}",
@@ -106,3 +55,39 @@ def _refuse(faults: Sequence[str], folder: Path) -> None:
             fix="mend the files (or the definitions in the project) and run the same command again; nothing was stored",
             faults=faults,
         )
+    return {d.name: add_canonical(plain[d.name], d.timing, d.unique) for d in definitions}
+
+
+def _build_table(table: Table, plain: Mapping[str, pl.DataFrame]) -> tuple[pl.DataFrame, list[str]]:
+    owner = f"table {table.name!r} ({_place(table.build)})"
+    try:
+        made: object = table.build(*(plain[name].lazy() for name in table.inputs))
+        rows = made.collect() if isinstance(made, pl.LazyFrame) else made
+    # Whatever a person's function raises is a fault of that table; Polars' panics are no Exception.
+    except (Exception, pl.exceptions.PanicException) as error:  # noqa: BLE001
+        said = f"{type(error).__name__}: {first_line(error)}"
+        return pl.DataFrame(), [f"{owner} could not be built: {said}{_line(error, table.build)}"]
+    if not isinstance(rows, pl.DataFrame):
+        kind = "nothing (is a `return` missing?)" if rows is None else type(rows).__name__
+        return pl.DataFrame(), [f"{owner} returned {kind}; return a polars LazyFrame"]
+    found = missing_columns(list(table.columns), rows.columns)
+    if not found:
+        rows, found = conform(rows, table.columns, None, _TABLE_ZONE)
+    return rows, [f"{owner}: {fault}" for fault in found or row_faults(rows, table)]
+
+
+def _place(build: Callable[..., object]) -> str:
+    """Return the file and line of a table's function."""
+    code = build.__code__
+    return f"{code.co_filename}:{code.co_firstlineno}"
+
+
+def _line(error: BaseException, build: Callable[..., object]) -> str:
+    """Return the line of the deepest frame in the function's own folder that the error passed through."""
+    folder, place, trace = Path(build.__code__.co_filename).parent, "", error.__traceback__
+    while trace is not None:
+        file = Path(trace.tb_frame.f_code.co_filename)
+        if file.is_relative_to(folder):
+            place = f", at {file.name}:{trace.tb_lineno}"
+        trace = trace.tb_next
+    return place
