@@ -1,6 +1,7 @@
 """Commands that change a home: run, promote, rollback; and the doctor, who finds what was damaged."""
 
 import json
+import shutil
 import sys
 
 import pytest
@@ -56,6 +57,19 @@ def test_wrong_words_are_refused_before_anything_is_opened(shop, tmp_path):
 def test_a_run_without_data_or_home_says_which_comes_first(shop, tmp_path):
     said = treadle("run", "train_returns", "--project", shop.project, "--home", tmp_path / "home", "--json")
     assert "is not a treadle home" in said.error["what"]
+
+
+def test_bad_data_is_refused_with_every_fault_and_leaves_no_home(shop, tmp_path):
+    data, home = tmp_path / "data", tmp_path / "home"
+    shutil.copytree(shop.data, data)
+    (data / "returns.parquet").unlink()
+    (data / "products.parquet").write_text("not Parquet")
+    words = ["run", "train_returns", "--project", shop.project, "--data", data, "--home", home, "--json"]
+    error = treadle(*words).error
+    assert error["code"] == "invalid_input"
+    assert any("returns.parquet is missing" in fault for fault in error["faults"])
+    assert any("products" in fault for fault in error["faults"])
+    assert not home.exists()
 
 
 def test_promoting_by_hand_moves_the_alias_and_keeps_the_reason(own_shop):

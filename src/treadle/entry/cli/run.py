@@ -35,6 +35,8 @@ from treadle.records.ids import make_id
 from treadle.records.instants import Instant
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from treadle.define.endpoints import Endpoint
     from treadle.loop.training import Store
     from treadle.loop.turn import Stage, TurnResult
@@ -160,10 +162,11 @@ def perform_turn(
     from treadle.entry.cli._events import followed
     from treadle.loop.turn import perform
 
-    opened = OpenedHome.at(home, create=data is not None)
+    rows = None if data is None else read_rows(loaded.project, data)  # bad data leaves no home behind
+    opened = OpenedHome.at(home, create=rows is not None)
     clock = SystemClock()
     with open_world(opened, loaded, clock) as world:
-        store = stored_rows(world, data, clock.now())
+        store = stored_rows(world, rows, clock.now())
         opened.note(project=str(loaded.folder), **({"data": str(data.resolve())} if data else {}))
         if UNTIL in pipeline.parameters and UNTIL not in params:
             params = {UNTIL: newest_label(world, store, endpoints), **params}
@@ -174,17 +177,30 @@ def perform_turn(
         return outcome(world, result)
 
 
-def stored_rows(world: World, data: Path | None, at: Instant) -> Store:
-    """Return the project's rows: those of a data folder, which are stored, or those that the home has."""
-    from treadle.loop.stored import ingest, load_store
+def read_rows(project: DefinedProject, data: Path) -> dict[str, pl.DataFrame]:
+    """Return the rows of every source and table, read from a data folder.
 
-    if data is None:
+    Raises:
+        InvalidInput: the data cannot be used; every fault is listed.
+    """
+    from treadle.stages.data.reading import read_folder
+
+    note(f"reading {data}")
+    return read_folder(project.sources, data)
+
+
+def stored_rows(world: World, rows: dict[str, pl.DataFrame] | None, at: Instant) -> Store:
+    """Store rows and return them; without any, return those that the home has."""
+    from treadle.loop.stored import load_store
+    from treadle.loop.training import Store
+    from treadle.stages.data.ingest import store_rows
+
+    if rows is None:
         store = load_store(world)
     else:
-        note(f"reading {data}")
-        store = ingest(world, data, at)
-    rows = sum(frame.height for frame in store.rows.values())
-    note(f"{rows:,} rows in {len(store.rows)} sources and tables")
+        store = Store.of(rows, store_rows(world.project.sources, rows, world.tables, world.metadata, at))
+    total = sum(frame.height for frame in store.rows.values())
+    note(f"{total:,} rows in {len(store.rows)} sources and tables")
     return store
 
 
