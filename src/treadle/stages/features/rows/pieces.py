@@ -155,3 +155,26 @@ def guarded(piece: Piece) -> ast.expr:
 
 Lowering = Callable[[Builder, Node], Piece]
 """Gives a node's piece, having put what it needs into the function under construction."""
+
+
+def strict(code: ast.expr, *operands: Piece, bounds: Bounds | None = None, none: bool = False) -> Piece:
+    """Return a piece that is null when an operand is, or, with `none`, when the code says so."""
+    nulls = frozenset().union(*(operand.nulls for operand in operands))
+    depth = 1 + max(operand.depth for operand in operands)
+    return Piece(code, nulls, may_be_none=none, bounds=bounds, depth=depth)
+
+
+def known(piece: Piece) -> Bounds:
+    """Return the range of an integer piece."""
+    return piece.bounds or INT64
+
+
+def helper(name: str, *, none: bool = False, bounds: Bounds | None = None) -> Lowering:
+    """A call of a helper with the operands, then the constants."""
+
+    def lowering(build: Builder, node: Node) -> Piece:
+        operands = [build.plain(argument) for argument in node.arguments]
+        code = invoke(name, *(operand.code for operand in operands), *map(number, node.constants))
+        return strict(code, *operands, none=none, bounds=bounds)
+
+    return lowering
