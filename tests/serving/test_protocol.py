@@ -11,6 +11,7 @@ from treadle.records.errors import InvalidInput
 from treadle.stages.serving.protocol import (
     MAX_FAULTS,
     MAX_ROWS,
+    RequestParser,
     metadata_body,
     parse_request,
     request_body,
@@ -43,6 +44,9 @@ def body(**changes) -> bytes:
 def refusal(data: bytes) -> str:
     with pytest.raises(InvalidInput) as caught:
         parse_request(data, FIELDS)
+    with pytest.raises(InvalidInput) as quick:
+        RequestParser(FIELDS).parse(data)
+    assert str(quick.value) == str(caught.value)
     return str(caught.value)
 
 
@@ -77,7 +81,9 @@ def test_flat_and_nested_data_are_the_same():
     ],
 )
 def test_values_are_read_as_the_field_says(field, tensor, value):
-    _, rows = parse_request(body(**{field: tensor}), FIELDS)
+    data = body(**{field: tensor})
+    _, rows = parse_request(data, FIELDS)
+    assert RequestParser(FIELDS).parse(data)[1] == rows
     assert rows[0][list(FIELDS).index(field)] == value
 
 
@@ -220,7 +226,13 @@ def _answered_or_refused(data: bytes) -> None:
         request, rows = parse_request(data, FIELDS)
         wanted_outputs(request)
     except InvalidInput:
+        with pytest.raises(InvalidInput):
+            wanted_outputs(RequestParser(FIELDS).parse(data)[0])
         return
+    quick = RequestParser(FIELDS).parse(data)[1]
+    assert [[(type(value), value) for value in row] for row in quick] == [
+        [(type(value), value) for value in row] for row in rows
+    ]
     assert all(len(row) == len(FIELDS) for row in rows)
     answer = response_body("m", 1, request, request.id, [0.5] * len(rows), ["i"] * len(rows))
     assert json.loads(answer)["model_version"] == "1"

@@ -16,7 +16,7 @@ from treadle.records.ids import make_id
 from treadle.records.instants import Instant
 from treadle.records.predictions import Prediction, Value, encode_prediction
 from treadle.stages.serving.predictor import Predictor
-from treadle.stages.serving.protocol import parse_request, response_body, wanted_outputs
+from treadle.stages.serving.protocol import RequestParser, response_body, wanted_outputs
 
 CATCH_UPS = 3
 """So often the feed is brought to T before answering; with fewer than a row a microsecond once is enough."""
@@ -51,7 +51,7 @@ class Answerer:
         self.endpoint = endpoint
         self.predictor: Predictor | None = None
         """The version that answers. Replacing it is one assignment: a request keeps the one it began with."""
-        self._fields = dict(endpoint.features.request)
+        self._parse = RequestParser(endpoint.features.request).parse
         self._online = online
         self._feed = feed
         self._log = log
@@ -72,7 +72,7 @@ class Answerer:
         predictor = predictor or self.predictor
         if predictor is None:
             raise no_version(self.endpoint)
-        request, rows = parse_request(body, self._fields)
+        request, rows = self._parse(body)
         wanted_outputs(request)
         predictions = self._predict(predictor, rows)
         if len(predictions) == 1:

@@ -41,7 +41,7 @@ def instant(value: datetime | str | int) -> Instant:
         return value
     if isinstance(value, str):
         text = value.strip()
-        if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
+        if len(text) == 10 and re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
             text += "T00:00:00+00:00"
         try:
             value = datetime.fromisoformat(text)

@@ -72,6 +72,53 @@ _decode = msgspec.json.Decoder(InferRequest).decode
 _encode = msgspec.json.Encoder().encode
 
 
+class RequestParser:
+    """Reads the infer requests of one endpoint.
+
+    A request for one row that is written as most are is read in one pass; anything else goes the long way,
+    which knows every form that is allowed and names every fault.
+
+    Args:
+        fields: the request's fields and their types, in order.
+    """
+
+    def __init__(self, fields: Mapping[str, str]) -> None:
+        self._fields = dict(fields)
+        self._plan = {
+            name: (place, _ACCEPTED[kind], _EXACT[kind], _CONVERT[kind])
+            for place, (name, kind) in enumerate(fields.items())
+        }
+
+    def parse(self, body: bytes) -> tuple[InferRequest, list[list[Value]]]:
+        """Return the request and its rows; see `parse_request`."""
+        request = read_request(body)
+        row = self._one_row(request)
+        return request, read_rows(request, self._fields) if row is None else [row]
+
+    def _one_row(self, request: InferRequest) -> list[Value] | None:
+        """Return the row of a request that holds one, plainly written and right; None for any other."""
+        plan = self._plan
+        if len(request.inputs) != len(plan):
+            return None
+        row: list[Value] = [_MISSING] * len(plan)
+        for tensor in request.inputs:
+            known = plan.get(tensor.name)
+            if known is None or tensor.shape != _ONE or len(tensor.data) != 1:
+                return None
+            place, accepted, exact, convert = known
+            item = tensor.data[0]
+            if tensor.datatype not in accepted or row[place] is not _MISSING:
+                return None
+            if type(item) is exact or item is None:
+                row[place] = item  # type: ignore[assignment]  # no list: its type was just looked at
+                continue
+            try:
+                row[place] = convert(item)
+            except InvalidInput:
+                return None
+        return row
+
+
 def parse_request(body: bytes, fields: Mapping[str, str]) -> tuple[InferRequest, list[list[Value]]]:
     """Return the request and its rows: one list of field values per row, in the order of `fields`.
 
@@ -82,12 +129,30 @@ def parse_request(body: bytes, fields: Mapping[str, str]) -> tuple[InferRequest,
     Raises:
         InvalidInput: the body is not such a request; every fault is listed.
     """
+    request = read_request(body)
+    return request, read_rows(request, fields)
+
+
+def read_request(body: bytes) -> InferRequest:
+    """Return the request as it is written.
+
+    Raises:
+        InvalidInput: the body is no infer request.
+    """
     try:
-        request = _decode(body)
+        return _decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise _not_a_request(str(error)) from None
     except RecursionError:
         raise _not_a_request("its JSON is nested too deeply") from None
+
+
+def read_rows(request: InferRequest, fields: Mapping[str, str]) -> list[list[Value]]:
+    """Return a request's rows: one list of field values per row, in the order of `fields`.
+
+    Raises:
+        InvalidInput: the inputs do not fit the fields; every fault is listed.
+    """
     faults: list[str] = []
     columns: dict[str, list[Value]] = {}
     for tensor in request.inputs:
@@ -103,7 +168,7 @@ def parse_request(body: bytes, fields: Mapping[str, str]) -> tuple[InferRequest,
         if len(faults) > MAX_FAULTS:
             named.append(f"and {len(faults) - MAX_FAULTS} more")
         raise InvalidInput("the request cannot be answered", where="inputs", faults=named, fix=_hint(fields))
-    return request, [list(row) for row in zip(*(columns[name] for name in fields), strict=True)]
+    return [list(row) for row in zip(*(columns[name] for name in fields), strict=True)]
 
 
 def response_body(
@@ -276,6 +341,12 @@ _CONVERT: Mapping[str, Callable[[object], Value]] = {
     "bool": _bool,
     "time": _time,
 }
+
+
+_EXACT: Mapping[str, type | None] = {"float": float, "int": None, "string": str, "bool": bool, "time": None}
+"""Types of JSON values that need no conversion; whole numbers and times are looked at more closely."""
+_ONE = [1]
+_MISSING: Value = "\0missing"
 
 
 def _not_a_request(why: str) -> InvalidInput:
