@@ -57,7 +57,8 @@ def test_the_skew_of_single_vectors_names_the_leaking_features_without_any_label
     assert skewed(honest) == set()
     on_delays = [view for view in leakage.endpoint.features.views if view.source.name in BY_REQUEST]
     delays = {column for view in on_delays for column in view.columns}
-    assert skewed(leaky) == delays
+    # A route is flown once a day: its last delay has long been known, whatever time it is filed under.
+    assert skewed(leaky) == delays - {"route_late_rate_28d"}
 
 
 def skewed(outcome):
