@@ -23,7 +23,7 @@ from treadle.define.triggers import (
 )
 from treadle.records.decisions import ConditionValue, PipelineHistory
 from treadle.records.estimates import Difference
-from treadle.records.instants import Instant, iso, short
+from treadle.records.instants import DAY, Instant, iso, short
 from treadle.records.readings import MonitorReading, ReadingKind
 
 
@@ -97,7 +97,7 @@ def _leaf(condition: Condition, situation: Situation) -> _Worth:
             passed = now - history.last_started
             return (
                 passed >= condition.period,
-                f"it last started {short(passed)} ago, {iso(history.last_started)}",
+                f"it last started {short(passed // DAY * DAY or passed)} ago, on {iso(history.last_started)[:10]}",
             )
         case NewLabels():
             if history.new_labels is None:

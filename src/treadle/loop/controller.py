@@ -50,9 +50,12 @@ class Controller:
         world: the project and its ports.
         store: the stored rows; replaced by `use` when new data has been stored.
         watch: where the time goes.
+        try_again: whether a turn that failed is tried again when the same instant ticks again, as a replay wants it; live, it
+            has failed, and the triggers decide about the next one.
     """
 
-    def __init__(self, world: World, store: Store, watch: Stopwatch) -> None:
+    def __init__(self, world: World, store: Store, watch: Stopwatch, *, try_again: bool = False) -> None:
+        self._try_again = try_again
         self._world = world
         self._store = store
         self._watch = watch
@@ -198,7 +201,10 @@ class Controller:
                 result = self._turn(firing)
             except Exception as error:
                 with self._world.metadata.begin() as unit:
-                    unit.jobs.finish(job.job_id, job.epoch, at, state=JobState.FAILED, error=str(error))
+                    if self._try_again:
+                        unit.jobs.release(job.job_id, job.epoch, at)
+                    else:
+                        unit.jobs.finish(job.job_id, job.epoch, at, state=JobState.FAILED, error=str(error))
                 raise
             with self._world.metadata.begin() as unit:
                 unit.jobs.finish(job.job_id, job.epoch, at)

@@ -122,7 +122,7 @@ class Replay:
         self._month_done = month_done
         self._feed = Feed(world.project.views, store.rows)
         self._requests = Requests.of(store, self.endpoint)
-        self._controller = Controller(world, store, self.watch)
+        self._controller = Controller(world, store, self.watch, try_again=True)
         self.pipeline = self._controller.pipeline_for(self.endpoint)
         self.policies = SidePolicies(world, store, self.endpoint, self.span, self.zone, self.pipeline)
         self.scored: dict[str, ServedMonth] = {}

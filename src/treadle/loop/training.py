@@ -15,6 +15,7 @@ from treadle.define.endpoints import Endpoint
 from treadle.loop.work import RUN_STEP, Notes, pack_step, unpack_result
 from treadle.loop.world import World
 from treadle.ports.executor import Task
+from treadle.ports.metadata import Unit
 from treadle.records.datasets import DatasetManifest
 from treadle.records.digests import Digest, Json, digest_value
 from treadle.records.errors import InvalidInput, NotFound
@@ -26,6 +27,7 @@ from treadle.records.models import ModelVersion
 from treadle.records.references import Reference
 from treadle.records.rows import EVENT_TIME
 from treadle.records.rows import KNOWN_AT as STORED_KNOWN_AT
+from treadle.records.runs import DatasetInput, Metric, ModelOutput, RunStatus
 from treadle.records.trained import Model
 from treadle.stages.evaluation.report import evaluate
 from treadle.stages.features.offline import OfflineFeatures
@@ -124,8 +126,14 @@ class TrainingOperations:
     """The verbs of a running pipeline, in a world, over one state of the stored rows."""
 
     def __init__(
-        self, world: World, store: Store, recorder: RunRecorder, register_as: Mapping[str, str] | None = None
+        self,
+        world: World,
+        store: Store,
+        recorder: RunRecorder,
+        at: Instant,
+        register_as: Mapping[str, str] | None = None,
     ) -> None:
+        self._at = at
         self._register_as = register_as or {}
         self._world = world
         self._store = store
@@ -232,15 +240,32 @@ class TrainingOperations:
                 "training_rows": str(lineage.rows),
                 "training_data": lineage.data,
             }
-        now = world.clock.now()
         with world.metadata.begin() as unit:
             if not any(found.name == name for found in unit.models.list_models(limit=1_000)):
-                unit.models.create_model(name, now)
+                unit.models.create_model(name, self._at)
             version = unit.models.create_version(
-                name, now, run_id=run.run_id, package=package, tags=tags, key=f"{run.run_id}:{name}"
+                name, self._at, run_id=run.run_id, package=package, tags=tags, key=f"{run.run_id}:{name}"
             )
+            if run.status is RunStatus.RUNNING:
+                self._log(unit, version, report, None if kept is None else kept[1])
         self.registered.append(version)
         return version
+
+    def _log(
+        self, unit: Unit, version: ModelVersion, report: EvaluationReport, lineage: Lineage | None
+    ) -> None:
+        """Log what the run measured, read and made, as anyone who compares runs expects it."""
+        run_id, at = self._recorder.run.run_id, self._at
+        measured = {**report.metrics(), "fit_seconds": self.fit_seconds}
+        unit.runs.log_batch(
+            run_id, at, metrics=[Metric(key, value, at // 1_000) for key, value in measured.items()]
+        )
+        if lineage is not None:
+            data = DatasetInput(
+                name="training_set", digest=lineage.data[:36], context="train", source_type="treadle"
+            )
+            unit.runs.log_inputs(run_id, [data], at)
+        unit.runs.log_outputs(run_id, [ModelOutput(version.ref)], at)
 
     def _split_arguments(
         self, step: str, values: Mapping[str, object]

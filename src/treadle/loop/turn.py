@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -12,6 +13,7 @@ import polars as pl
 from treadle.define.context import ACTIVE
 from treadle.define.endpoints import Endpoint
 from treadle.define.steps import Pipeline
+from treadle.loop.stopwatch import RunClock
 from treadle.loop.training import Store, TrainingOperations, build_frame, find_endpoint, labelled_requests
 from treadle.loop.work import VERIFY_MODEL
 from treadle.loop.world import World
@@ -131,34 +133,20 @@ def train(world: World, store: Store, stage: Train, at: Instant) -> Trained:
         TreadleError: a step failed; the run is recorded as failed.
     """
     pipeline = find_pipeline(world, stage.pipeline)
-    run_id = derived_id(at, "run", stage.key)
-    with world.metadata.begin() as unit:
-        run = unit.runs.create_run(
-            at,
-            run_id=run_id,
-            name=f"{pipeline.name} {iso(at)}",
-            pipeline=pipeline.name,
-            pipeline_version=pipeline.version,
-            code_commit=code_commit(world.code_folder) if world.code_folder else None,
-            environment=world.environment,
-            params={name: str(value) for name, value in stage.params.items()},
-            tags={"reason": stage.reason[:8_000]},
-            key=stage.key,
-        )
-        if not stage.register_as:
-            unit.journal.append("turn.started", pipeline.name, at, {"run": run_id}, key=stage.key)
+    run = _begin(world, pipeline, stage, at)
+    clock = RunClock(at)
     operations = TrainingOperations(
-        world, store, RunRecorder(run, world.metadata, world.blobs, world.clock), stage.register_as
+        world, store, RunRecorder(run, world.metadata, world.blobs, clock), at, stage.register_as
     )
     token = ACTIVE.set(operations)
     try:
         pipeline.function(**stage.params)
-    except BaseException as error:
-        _end(world, run, RunStatus.FAILED if isinstance(error, Exception) else RunStatus.KILLED, at)
+    except Exception:
+        _end(world, run, RunStatus.FAILED, clock)
         raise
     finally:
-        ACTIVE.reset(token)
-    _end(world, run, RunStatus.FINISHED, at)
+        ACTIVE.reset(token)  # an interruption (Ctrl-C) leaves the run running, to be gone on with
+    _end(world, run, RunStatus.FINISHED, clock)
     rows = int(operations.registered[-1].tags.get("training_rows", 0)) if operations.registered else 0
     return Trained(run, tuple(operations.registered), operations.fit_seconds, rows, tuple(operations.frames))
 
@@ -320,6 +308,35 @@ def _registered(trained: Trained, endpoint: Endpoint) -> ModelVersion:
     )
 
 
-def _end(world: World, run: Run, status: RunStatus, at: Instant) -> None:
+def _begin(world: World, pipeline: Pipeline[..., object], stage: Train, at: Instant) -> Run:
+    """Return the stage's run: the one that was begun before, unless that failed, or a new one."""
+    given = inspect.signature(pipeline.function).bind(**stage.params)
+    given.apply_defaults()
+    attempt = 0
+    while True:
+        key = f"{stage.key}#{attempt}" if attempt else stage.key
+        run_id = derived_id(at, "run", key)
+        with world.metadata.begin() as unit:
+            run = unit.runs.create_run(
+                at,
+                run_id=run_id,
+                name=f"{pipeline.name} {iso(at)}",
+                pipeline=pipeline.name,
+                pipeline_version=pipeline.version,
+                code_commit=code_commit(world.code_folder) if world.code_folder else None,
+                environment=world.environment,
+                params={name: str(value) for name, value in given.arguments.items()},
+                tags={"reason": stage.reason[:8_000]},
+                key=key,
+            )
+            if not stage.register_as:
+                unit.journal.append("turn.started", pipeline.name, at, {"run": run_id}, key=key)
+        if run.status not in (RunStatus.FAILED, RunStatus.KILLED):
+            return run
+        attempt += 1
+
+
+def _end(world: World, run: Run, status: RunStatus, clock: RunClock) -> None:
+    ended = clock.now()
     with world.metadata.begin() as unit:
-        unit.runs.set_status(run.run_id, status, at, ended=world.clock.now())
+        unit.runs.set_status(run.run_id, status, ended, ended=ended)

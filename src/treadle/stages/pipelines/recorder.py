@@ -87,7 +87,7 @@ class RunRecorder:
             value, notes = compute()
             artifact = encode(value)
             note_bytes = encode(dict(notes))
-        except BaseException as error:
+        except Exception as error:  # an interruption leaves the step begun, to be begun again
             self._fail(index, attempt, error)
             raise
         failpoint("step.before_artifact")
@@ -142,10 +142,14 @@ class RunRecorder:
                 cached_from=cached_from.ref if cached_from else None,
             )
 
-    def _fail(self, index: int, attempt: int, error: BaseException) -> None:
-        status = RunStatus.FAILED if isinstance(error, Exception) else RunStatus.KILLED
+    def _fail(self, index: int, attempt: int, error: Exception) -> None:
         text = str(error) if isinstance(error, TreadleError) else f"{type(error).__name__}: {error}"
         with self._metadata.begin() as unit:
             unit.runs.finish_step(
-                self.run.run_id, index, attempt, self._clock.now(), status=status, error=text[:6_000]
+                self.run.run_id,
+                index,
+                attempt,
+                self._clock.now(),
+                status=RunStatus.FAILED,
+                error=text[:6_000],
             )
