@@ -78,9 +78,9 @@ class SidePolicies:
         self._threads.shutdown(wait=True)
 
     def _train(self, month: str) -> Trained:
-        first, _ = self.month_bounds(month)
+        first = self.first_request(month)
         wanted: dict[str, Json] = {
-            "until": self.first_request(month),
+            "until": first,
             "since": month_start(add_months(month, -LAST_MONTHS), self._zone),
             "holdout": "0d",
         }
