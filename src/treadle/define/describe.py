@@ -2,42 +2,62 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 
 import msgspec
 
-from treadle.define.steps import source_digest
-from treadle.records.digests import Digest, Json, digest_value
+from treadle.define.code import source_digest
+from treadle.records.digests import Digest, Json, canonical, digest_value
+
+WORDS = frozenset({"description", "owner", "tags"})
+"""Parts of definitions that are for people: they change nothing that is computed."""
 
 
 def describe(value: object) -> Json:
-    """Return a definition as JSON that changes exactly when its meaning does.
+    """Return a definition as JSON, with the words for people in it. Pure, but for reading the source of functions.
 
-    Functions are represented by the digest of their source without decorators and comments.
+    Functions are represented by a digest of their code and of what they use in their project (`treadle.define.code`).
+
+    Raises:
+        TypeError: the value is none that definitions are made of, so that nothing lasting can be said of it.
     """
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    if isinstance(value, Mapping):
-        return {str(key): describe(item) for key, item in value.items()}
-    if isinstance(value, Sequence | set | frozenset):
-        return [describe(item) for item in value]
-    if isinstance(value, msgspec.Struct):
-        names = value.__struct_fields__
-        return {"is": type(value).__name__, **{name: describe(getattr(value, name)) for name in names}}
-    as_json = getattr(value, "as_json", None)
-    if callable(as_json):
-        return {"is": type(value).__name__, "value": as_json()}
-    if is_dataclass(value):
-        return {
-            "is": type(value).__name__,
-            **{field.name: describe(getattr(value, field.name)) for field in fields(value)},
-        }
-    if callable(value):
-        return {"is": "function", "name": getattr(value, "__qualname__", "?"), "source": source_digest(value)}
-    return {"is": type(value).__name__, "text": str(value)}
+    return _described(value, frozenset())
 
 
 def definition_digest(value: object) -> Digest:
-    """Return the digest of a definition's meaning."""
-    return digest_value(describe(value))
+    """Return the digest of a definition's meaning: it changes when the meaning does, and not with words or layout.
+
+    It is the same in every process.
+    """
+    return digest_value(_described(value, WORDS))
+
+
+def _described(value: object, without: frozenset[str]) -> Json:
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, Mapping):
+        return {str(key): _described(item, without) for key, item in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, bytes | bytearray | memoryview):
+        return [_described(item, without) for item in value]
+    if isinstance(value, set | frozenset):
+        return sorted((_described(item, without) for item in value), key=canonical)
+    if inspect.isfunction(value):
+        return {"is": "function", "name": value.__qualname__, "source": source_digest(value)}
+    kind = {"is": type(value).__name__}
+    if isinstance(value, msgspec.Struct):
+        return kind | _parts(value, value.__struct_fields__, without)
+    as_json = getattr(value, "as_json", None)
+    if callable(as_json):
+        plain: Json = as_json()
+        if isinstance(plain, dict):
+            plain = {key: item for key, item in plain.items() if key not in without}
+        return {**kind, "value": plain}
+    if is_dataclass(value) and not isinstance(value, type):
+        return kind | _parts(value, [field.name for field in fields(value)], without)
+    raise TypeError(f"{value!r} cannot be part of a definition's description")
+
+
+def _parts(value: object, names: Sequence[str], without: frozenset[str]) -> dict[str, Json]:
+    return {name: _described(getattr(value, name), without) for name in names if name not in without}

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import ast
 import inspect
-import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Generic, ParamSpec, TypeVar, cast
 
+from treadle.define.code import source_digest
 from treadle.define.context import ACTIVE
 from treadle.define.names import name_fault
-from treadle.records.digests import Digest, digest_bytes
+from treadle.records.digests import Digest
 from treadle.records.errors import InvalidInput
 
 P = ParamSpec("P")
@@ -30,7 +29,7 @@ class Step(Generic[P, R_co]):
     target: str
     """`package.module:function`: how a worker finds it."""
     version: Digest
-    """Digest of the function's source without decorators and comments."""
+    """Digest of the function's code and of what it uses in its project; see `treadle.define.code`."""
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
         """Run the step: through the runner inside a pipeline, as the plain function elsewhere."""
@@ -67,7 +66,7 @@ def step(function: Callable[P, R_co]) -> Step[P, R_co]:
     to return `tr.Model` may return a fitted estimator: it is exported to a safe format behind a parity check.
 
     Raises:
-        InvalidInput: the function is nested or a lambda, so that a worker could not import it.
+        InvalidInput: the function is nested, a lambda, async or a generator, so that a worker could not import and call it.
     """
     _check("step", function)
     wrapped: Step[P, R_co] = Step(function, function.__name__, _target(function), source_digest(function))
@@ -79,7 +78,7 @@ def pipeline(function: Callable[P, R_co]) -> Pipeline[P, R_co]:
     """Make a pipeline of a module-level function; its parameters are the run's parameters.
 
     Raises:
-        InvalidInput: the function is nested or a lambda.
+        InvalidInput: the function is nested, a lambda, async or a generator, or takes `*args` or `**kwargs`.
     """
     _check("pipeline", function)
     parameters = tuple(inspect.signature(function).parameters)
@@ -90,27 +89,45 @@ def pipeline(function: Callable[P, R_co]) -> Pipeline[P, R_co]:
     return made
 
 
-def source_digest(function: Callable[..., object]) -> Digest:
-    """Return a digest of a function's code that comments, layout and decorators don't change."""
-    try:
-        source = textwrap.dedent(inspect.getsource(function))
-    except (OSError, TypeError):
-        return digest_bytes(function.__code__.co_code)
-    tree = ast.parse(source).body[0]
-    if isinstance(tree, ast.FunctionDef | ast.AsyncFunctionDef):
-        tree.decorator_list = []
-    return digest_bytes(ast.dump(tree).encode())
+def _check(kind: str, function: object) -> None:
+    """Refuse what a worker could not import and call.
 
-
-def _check(kind: str, function: Callable[..., object]) -> None:
-    faults = [fault for fault in [name_fault(kind, function.__name__)] if fault]
-    if function.__qualname__ != function.__name__:
-        faults.append(f"{kind} {function.__qualname__!r} is nested; define it at the top of a module")
+    Raises:
+        InvalidInput: every fault is listed.
+    """
+    if not inspect.isfunction(function):
+        made = (
+            f"the {type(function).__name__.lower()} {function.name!r}"
+            if isinstance(function, Step | Pipeline)
+            else repr(function)
+        )
+        raise InvalidInput(
+            f"the {kind} cannot be defined: {made} is not a plain function",
+            fix=f"write @tr.{kind} alone above a `def` at the top of a module",
+        )
+    code = function.__code__
+    named = function.__name__ != "<lambda>"
+    faults = [fault for fault in [name_fault(kind, function.__name__)] if fault and named]
+    if not named:
+        faults.append(f"{kind} is a lambda; define it with `def` at the top of a module")
+    elif function.__qualname__ != function.__name__:
+        faults.append(
+            f"{kind} {function.__qualname__!r} is nested; define it at the top of a module, where a worker can import it"
+        )
+    if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+        faults.append(f"{kind} {function.__name__!r} is async; write a plain `def`")
+    elif inspect.isgeneratorfunction(function):
+        faults.append(f"{kind} {function.__name__!r} yields; return the whole value")
+    if kind == "pipeline":
+        kinds = inspect.signature(function).parameters.values()
+        faults += [
+            f"pipeline {function.__name__!r} takes {str(p)!r}; a run's parameters need names of their own"
+            for p in kinds
+            if p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD, p.POSITIONAL_ONLY)
+        ]
     if faults:
         raise InvalidInput(
-            f"the {kind} cannot be defined",
-            where=f"{function.__module__}.{function.__qualname__}",
-            faults=faults,
+            f"the {kind} cannot be defined", where=f"{code.co_filename}:{code.co_firstlineno}", faults=faults
         )
 
 
