@@ -1,8 +1,10 @@
-"""What a replay runs on: the data folder read whole, and stored; a home holds one replay of one input."""
+"""What a replay runs on: the data, stored; a home holds one replay of one input."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Mapping
+
+import polars as pl
 
 from treadle.define.describe import definition_digest
 from treadle.loop.definitions import record_definitions
@@ -13,20 +15,22 @@ from treadle.records.errors import Conflict
 from treadle.records.instants import Instant
 from treadle.stages.data.content import content_hash
 from treadle.stages.data.ingest import store_rows
-from treadle.stages.data.reading import read_folder
 
 CHECKPOINT = "replay-inputs"
 
 
-def prepare_store(world: World, folder: Path, until: Instant | None) -> Store:
-    """Read and store the data, or find that it is stored already.
+def prepare_store(world: World, rows: Mapping[str, pl.DataFrame], until: Instant | None) -> Store:
+    """Store the data, or find that it is stored already.
+
+    Args:
+        world: the home's stores and the project.
+        rows: what `read_folder` returned; read before the home is opened, so that bad data leaves no trace.
+        until: where the replay stops.
 
     Raises:
-        InvalidInput: the data cannot be used; every fault is listed and nothing is stored.
         Conflict: the home holds a replay of other data, definitions or end.
     """
     definitions = world.project.sources
-    rows = read_folder(definitions, folder)
     inputs: dict[str, Json] = {
         "data": digest_value({name: content_hash(frame) for name, frame in rows.items()}),
         "definitions": definition_digest(world.project),

@@ -16,6 +16,8 @@ from treadle.entry.cli._shared import Home, Project, command_app
 from treadle.records.instants import Instant, instant
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from treadle.records.replays import ReplayReport
 
 app = command_app()
@@ -45,16 +47,24 @@ def replay(
     The first three months train the first model; every later request is answered at its time, with what was known then.
     Stopped at any moment, the same command goes on where it was. The home it leaves behind can be served by `treadle up`.
     """
+    from treadle.stages.data.reading import read_folder
+
     started = time.perf_counter()
     stop = None if until is None else instant(until)
     loaded = load_project(project)
+    rows = read_folder(loaded.project.sources, data.resolve())  # bad data leaves no home behind
     place = HomeFolder.at(home, create=True)
-    report = _run(loaded, place, data.resolve(), stop, started)
+    report = _run(loaded, place, data.resolve(), rows, stop, started)
     _write(report, place, json_file, report_file, picture_file)
 
 
 def _run(
-    loaded: LoadedProject, place: HomeFolder, data: Path, until: Instant | None, started: float
+    loaded: LoadedProject,
+    place: HomeFolder,
+    data: Path,
+    rows: dict[str, pl.DataFrame],
+    until: Instant | None,
+    started: float,
 ) -> ReplayReport:
     from treadle.adapters.clock import SimulatedClock
     from treadle.entry.cli.progress import ReplayProgress
@@ -64,7 +74,7 @@ def _run(
 
     clock = SimulatedClock(0)
     with open_world(place, loaded, clock) as world:
-        store = prepare_store(world, data, until)
+        store = prepare_store(world, rows, until)
         place.note(project=str(loaded.folder), data=str(data))
         with ReplayProgress(sys.stdout) as progress:
             loop = Replay(
