@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import re
 import sys
 from collections.abc import Iterator
 from importlib.metadata import distributions
@@ -11,9 +12,14 @@ from pathlib import Path
 
 from treadle.records.digests import Digest, digest_bytes, digest_value
 
+_COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
+
 
 def reachable_modules(module: str) -> dict[str, Path]:
-    """Return the source files of a module and of the modules of its own package that it imports, directly or not."""
+    """Return the source files of a module and of the modules of its own package that it imports, directly or not.
+
+    Nothing is imported for it: names are followed as files below the package's folder.
+    """
     package = module.partition(".")[0]
     found: dict[str, Path] = {}
     waiting = [module]
@@ -24,7 +30,7 @@ def reachable_modules(module: str) -> dict[str, Path]:
             continue
         found[name] = path
         is_package = path.name == "__init__.py"
-        imported = _imports(ast.parse(path.read_text()), name, is_package)
+        imported = _imports(_parsed(path), name, is_package)
         waiting += [other for other in imported if other == package or other.startswith(f"{package}.")]
     return found
 
@@ -39,9 +45,7 @@ def code_digest(target: str, version: Digest) -> Digest:
     own = target.partition(":")[0]
     modules = reachable_modules(own)
     trees = {
-        name: digest_bytes(ast.dump(ast.parse(path.read_text())).encode())
-        for name, path in modules.items()
-        if name != own
+        name: digest_bytes(ast.dump(_parsed(path)).encode()) for name, path in modules.items() if name != own
     }
     return digest_value({"version": version, "modules": trees})
 
@@ -53,38 +57,70 @@ def environment_digest() -> Digest:
 
 
 def code_commit(folder: Path) -> str | None:
-    """Return the commit that a checkout stands at, read from its files; None outside one."""
+    """Return the commit that a checkout stands at, read from its files; None outside one, or before the first commit."""
     for parent in (folder.resolve(), *folder.resolve().parents):
-        head = parent / ".git" / "HEAD"
-        if head.is_file():
-            return _resolve(parent / ".git", head.read_text().strip())
+        git = _git_folder(parent / ".git")
+        if git is not None:
+            commit = _resolve(git, _read(git / "HEAD"))
+            return commit if _COMMIT.fullmatch(commit) else None
     return None
 
 
-def _resolve(git: Path, head: str) -> str | None:
+def _git_folder(entry: Path) -> Path | None:
+    """Return the folder behind a checkout's `.git`, which is a file with its path in linked working trees."""
+    if entry.is_file():
+        _, named, place = _read(entry).partition("gitdir: ")
+        entry = entry.parent / place if named else entry
+    return entry if (entry / "HEAD").is_file() else None
+
+
+def _resolve(git: Path, head: str) -> str:
     if not head.startswith("ref: "):
-        return head or None
-    name = head[5:]
-    if (git / name).is_file():
-        return (git / name).read_text().strip()
-    packed = git / "packed-refs"
-    for line in packed.read_text().splitlines() if packed.is_file() else ():
-        if line.endswith(f" {name}"):
-            return line.split(" ")[0]
-    return None
+        return head
+    name = head.removeprefix("ref: ")
+    shared = git / _read(git / "commondir") if (git / "commondir").is_file() else git
+    for place in (git, shared):
+        if (place / name).is_file():
+            return _read(place / name)
+    for line in _read(shared / "packed-refs").splitlines():
+        commit, _, packed = line.partition(" ")
+        if packed == name:
+            return commit
+    return ""
+
+
+def _read(path: Path) -> str:
+    return path.read_text(errors="replace").strip() if path.is_file() else ""
+
+
+def _parsed(path: Path) -> ast.Module:
+    try:
+        return ast.parse(path.read_bytes())
+    except SyntaxError:  # reached, but never imported: its text counts as it stands
+        return ast.Module([ast.Expr(ast.Constant(path.read_bytes().hex()))], [])
 
 
 def _source(module: str) -> Path | None:
-    loaded = sys.modules.get(module)
-    origin = getattr(loaded, "__file__", None)
-    if origin is None:
-        try:
-            spec = importlib.util.find_spec(module)
-        except (ImportError, ValueError):
-            return None
-        origin = spec.origin if spec else None
-    path = Path(origin) if origin else None
-    return path if path and path.suffix == ".py" and path.is_file() else None
+    package, *below = module.split(".")
+    for folder in _folders(package):
+        place = folder.joinpath(*below)
+        for path in (place / "__init__.py", place.with_name(f"{place.name}.py")):
+            if path.is_file():
+                return path
+    return None
+
+
+def _folders(package: str) -> list[Path]:
+    """Return the folders of a top-level package, or the path that a module of one file would have as a folder."""
+    try:
+        spec = importlib.util.find_spec(package)  # a top-level name: finding it imports nothing
+    except ValueError:  # a module without a spec, such as __main__
+        return []
+    if spec is None:
+        return []
+    if spec.submodule_search_locations is not None:
+        return [Path(folder) for folder in spec.submodule_search_locations]
+    return [Path(spec.origin).with_suffix("")] if spec.origin else []
 
 
 def _imports(tree: ast.Module, module: str, is_package: bool) -> Iterator[str]:

@@ -9,7 +9,7 @@ from treadle.ports.blobs import Blobs
 from treadle.ports.clock import Clock
 from treadle.ports.metadata import Metadata
 from treadle.records.digests import Digest, Json, digest_value
-from treadle.records.errors import TreadleError
+from treadle.records.errors import Conflict, Corrupt, TreadleError
 from treadle.records.failpoints import failpoint
 from treadle.records.runs import Run, RunStatus, StepRun
 from treadle.stages.pipelines.artifacts import decode, encode
@@ -73,11 +73,12 @@ class RunRecorder:
 
         Raises:
             TreadleError: the step failed; it is recorded as failed with its error first.
+            Conflict: the run finished this step before, with other code, parameters or inputs.
         """
         index, self._index = self._index, self._index + 1
-        done = self._finished(index, call.cache_key)
+        done = self._finished(index)
         if done is not None:
-            return self._found(done, cached=done.cached_from is not None)
+            return self._again(done, call, compute)
         attempt, source = self._start(index, call)
         if source is not None:
             outcome = self._found(source, cached=True)
@@ -96,13 +97,35 @@ class RunRecorder:
         self._finish(index, attempt, outputs)
         return Outcome(value, outputs["value"], False, notes)
 
-    def _finished(self, index: int, key: Digest) -> StepRun | None:
+    def _finished(self, index: int) -> StepRun | None:
         with self._metadata.read() as view:
             steps = view.runs.steps(self.run.run_id)
         for step in steps:
-            if step.index == index and step.status is RunStatus.FINISHED and step.cache_key == key:
-                return step if self._whole(step) else None
+            if step.index == index and step.status is RunStatus.FINISHED:
+                return step
         return None
+
+    def _again(
+        self, done: StepRun, call: StepCall, compute: Callable[[], tuple[object, Mapping[str, Json]]]
+    ) -> Outcome:
+        """Return the outcome of a step that this run has finished; one whose bytes are gone is made again."""
+        if done.cache_key != call.cache_key:
+            raise Conflict(
+                f"run {done.run_id} cannot go on: its step {done.index} ({done.name}) finished with other code, parameters, "
+                "inputs or installed packages than it would have now",
+                fix="start a new run, or restore what has changed",
+            )
+        if self._whole(done):
+            return self._found(done, cached=done.cached_from is not None)
+        value, notes = compute()
+        digest = self._blobs.put(encode(value))
+        if digest != done.outputs["value"]:
+            raise Corrupt(
+                f"the artifact of step {done.index} ({done.name}) of run {done.run_id} is gone, and running the step again "
+                "gives another one",
+                fix="start a new run: what this one has recorded cannot be restored",
+            )
+        return Outcome(value, digest, False, notes)
 
     def _start(self, index: int, call: StepCall) -> tuple[int, StepRun | None]:
         with self._metadata.begin() as unit:
