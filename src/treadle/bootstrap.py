@@ -10,25 +10,31 @@ import fcntl
 import importlib
 import json
 import os
+import string
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from keyword import iskeyword
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from treadle.define.project import Project
-from treadle.records.errors import Conflict, InvalidInput, NotFound, NotReady
+from treadle.records.errors import Conflict, Corrupt, InvalidInput, NotFound, NotReady, TreadleError
 
 if TYPE_CHECKING:
+    from treadle.adapters.blobs import LocalBlobs
     from treadle.loop.world import World
-    from treadle.ports.blobs import Blobs
     from treadle.ports.clock import Clock
     from treadle.ports.metadata import Metadata
     from treadle.ports.online import Online
     from treadle.ports.tables import Tables
 
 HOME_FILE = "home.json"
+PART_FILE = f".{HOME_FILE}.part"
+HOME_VERSION = 1
+PATH_CHARACTERS = frozenset(string.ascii_letters + string.digits + "/_-.,=+&'();:@~$!")
+"""Tables are read by URI, and Polars (2.1) looks for the files of a URI under its percent-encoded name."""
 WORKERS = 2
 
 
@@ -51,50 +57,97 @@ def load_project(folder: Path) -> LoadedProject:
 
     Raises:
         NotFound: there is no such folder, or it defines no project.
-        InvalidInput: the package cannot be imported; the error says where it failed.
+        Conflict: another package of that name has been imported.
+        InvalidInput: the package cannot be imported, or defines what contradicts itself; the error says in which line.
     """
     folder = folder.resolve()
     if not (folder / "__init__.py").is_file():
+        reason = "it has no __init__.py" if folder.is_dir() else "there is no such folder"
         raise NotFound(
-            f"{folder} is not a project: it has no __init__.py",
+            f"{folder} is not a project: {reason}",
             fix="name the project's folder, e.g. --project examples/flights, or make a new one",
             command="treadle init NAME",
         )
     top = folder
     while (top.parent / "__init__.py").is_file():
         top = top.parent
-    module = ".".join(folder.relative_to(top.parent).parts)
+    parts = folder.relative_to(top.parent).parts
+    for part in parts:
+        if not part.isidentifier() or iskeyword(part):
+            raise InvalidInput(
+                f"{part!r} cannot be the name of a Python package",
+                where=str(folder),
+                fix="rename the folder: letters, digits and _, not starting with a digit",
+            )
     if str(top.parent) not in sys.path:
         sys.path.insert(0, str(top.parent))
-    project = _project_of(module, folder)
-    return LoadedProject(project, module, folder, top.parent)
+    project = _project_of(parts, folder)
+    return LoadedProject(project, ".".join(parts), folder, top.parent)
 
 
-def _project_of(module: str, folder: Path) -> Project:
+def _project_of(parts: tuple[str, ...], folder: Path) -> Project:
+    module = ".".join(parts)
     try:
-        package = importlib.import_module(module)
-        loaded_from = Path(str(package.__file__)).resolve().parent
-        if loaded_from != folder:
-            raise Conflict(
-                f"another package named {module!r} is imported already, from {loaded_from}",
-                where=str(folder),
-                fix="rename the project's folder",
-            )
-        found = getattr(package, "project", None)
-        if not isinstance(found, Project) and (folder / "project.py").is_file():
-            found = getattr(importlib.import_module(f"{module}.project"), "project", None)
-    except (SyntaxError, ImportError, AttributeError, NameError, TypeError, ValueError) as error:
+        for depth in range(1, len(parts) + 1):
+            outer = folder.parents[len(parts) - depth - 1] if depth < len(parts) else folder
+            _refuse_another(".".join(parts[:depth]), outer)
+        found = _find(module, folder)
+    except TreadleError as error:
+        error.where = error.where or _where(error, folder)
+        raise
+    except ModuleNotFoundError as error:
+        raise InvalidInput(
+            f"the project cannot be imported: {error}",
+            where=_where(error, folder),
+            fix=_missing(error, parts),
+        ) from error
+    except Exception as error:
         raise InvalidInput(
             f"the project cannot be imported: {type(error).__name__}: {error}",
             where=_where(error, folder),
-            fix="mend the definition and run the command again",
+            fix="mend that line and run the command again",
         ) from error
-    if not isinstance(found, Project):
-        raise NotFound(
-            f"{folder} defines no project",
-            fix="write `project = tr.Project(...)` in its __init__.py or project.py",
-        )
+    if isinstance(found, Project):
+        return found
+    said = (
+        "defines no `project`" if found is None else f"defines a `project` that is a {type(found).__name__}"
+    )
+    raise NotFound(
+        f"{folder} {said}", fix="write `project = tr.Project(...)` in its __init__.py or project.py"
+    )
+
+
+def _find(module: str, folder: Path) -> object:
+    """Import a project's package and return what it calls `project`, or None."""
+    found: object = getattr(importlib.import_module(module), "project", None)
+    if not isinstance(found, Project) and (folder / "project.py").is_file():
+        found = getattr(importlib.import_module(f"{module}.project"), "project", None)
     return found
+
+
+def _refuse_another(module: str, folder: Path) -> None:
+    """Refuse a name that stands for a package elsewhere: Python keeps one package a name.
+
+    Raises:
+        Conflict: it does.
+    """
+    loaded = sys.modules.get(module)
+    places = [Path(place).resolve() for place in getattr(loaded, "__path__", [])]
+    if loaded is not None and folder not in places:
+        place = places[0] if places else getattr(loaded, "__file__", None) or "the standard library"
+        raise Conflict(
+            f"another package named {module!r} is imported already, from {place}",
+            where=str(folder),
+            fix="rename the project's folder",
+        )
+
+
+def _missing(error: ModuleNotFoundError, parts: tuple[str, ...]) -> str:
+    """Say what to do about a module that is not there: a library is to be installed, one's own is to be written."""
+    top = (error.name or "").partition(".")[0]
+    if not top or top == parts[0]:
+        return "mend the import, or write the module, and run the command again"
+    return f"install it (the package that has {top!r}) where treadle is installed, or mend the import"
 
 
 def _where(error: BaseException, folder: Path) -> str:
@@ -104,7 +157,7 @@ def _where(error: BaseException, folder: Path) -> str:
         return f"{error.filename}:{error.lineno}"
     while trace is not None:
         filename = trace.tb_frame.f_code.co_filename
-        if filename.startswith(str(folder)):
+        if Path(filename).is_relative_to(folder):
             place = f"{filename}:{trace.tb_lineno}"
         trace = trace.tb_next
     return place
@@ -122,7 +175,10 @@ class Home:
 
         Raises:
             NotFound: there is none and none is to be made.
-            Conflict: the folder holds something else.
+            InvalidInput: a new home's path has characters that the table store cannot hold.
+            Conflict: the folder holds something else, or cannot be made.
+            Corrupt: its file is damaged.
+            NotReady: a newer treadle made it.
         """
         folder = folder.resolve()
         if not (folder / HOME_FILE).is_file():
@@ -132,31 +188,44 @@ class Home:
                     fix="name one with --home, or make one by running something in it",
                     command="treadle run PIPELINE --home DIR",
                 )
-            if folder.is_dir() and any(folder.iterdir()):
-                raise Conflict(
-                    f"{folder} holds files but is not a treadle home",
-                    fix="name an empty or new folder with --home; nothing was changed",
-                )
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            part = folder / f".{HOME_FILE}.part"
-            part.write_text(json.dumps({"version": 1}) + "\n")
-            part.replace(folder / HOME_FILE)
-        return cls(folder)
+            _make(folder)
+        home = cls(folder)
+        home.notes()  # refuses what this treadle cannot read
+        return home
 
     def notes(self) -> dict[str, object]:
-        """Return what the home says of itself: its version, and the project and data that made it."""
-        found: dict[str, object] = json.loads((self.folder / HOME_FILE).read_text())
+        """Return what the home says of itself: its version, and the project and data that made it.
+
+        Raises:
+            Corrupt: its file is damaged.
+            NotReady: a newer treadle made it.
+        """
+        place = self.folder / HOME_FILE
+        try:
+            found: object = json.loads(place.read_text())
+        except ValueError:
+            found = None
+        if not isinstance(found, dict) or not isinstance(found.get("version"), int):
+            raise Corrupt(
+                f"{place} is damaged: it does not say which version the home is of",
+                fix=f'write {{"version": {HOME_VERSION}}} into it if nothing else is amiss',
+            )
+        if found["version"] > HOME_VERSION:
+            raise NotReady(
+                f"a newer treadle made the home {self.folder} (version {found['version']}, this one knows {HOME_VERSION})",
+                fix="use that treadle, or another --home",
+            )
         return found
 
     def note(self, **facts: object) -> None:
         """Add facts to what the home says of itself."""
-        part = self.folder / f".{HOME_FILE}.part"
-        part.write_text(json.dumps({**self.notes(), **facts}, sort_keys=True) + "\n")
-        part.replace(self.folder / HOME_FILE)
+        _write_notes(self.folder, {**self.notes(), **facts})
 
     @contextmanager
     def held(self, by: str) -> Iterator[None]:
         """Keep other controllers out of the home for the time of a block; readers are free to look on.
+
+        The system lets go of the lock when the process ends, however it ends.
 
         Raises:
             Conflict: another process holds it.
@@ -175,7 +244,7 @@ class Home:
 
         return open_metadata(f"sqlite:///{self.folder / 'metadata.db'}")
 
-    def blobs(self) -> Blobs:
+    def blobs(self) -> LocalBlobs:
         """Open the blobs."""
         from treadle.adapters.blobs import local_blobs
 
@@ -192,6 +261,43 @@ class Home:
         from treadle.adapters.online import LmdbOnline
 
         return LmdbOnline(self.folder / "online", durable=False)
+
+
+def _make(folder: Path) -> None:
+    """Make an empty home.
+
+    Raises:
+        InvalidInput: its path has characters that the table store would look for under another name.
+        Conflict: the folder holds something else, or cannot be made.
+    """
+    strange = sorted(set(str(folder)) - PATH_CHARACTERS)
+    if strange:
+        raise InvalidInput(
+            f"the path of the home has {', '.join(map(repr, strange))}: {folder}",
+            fix="name a folder with --home whose whole path has plain letters, digits and _ - . only; nothing was changed",
+        )
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        others = [
+            entry.name for entry in folder.iterdir() if entry.name != PART_FILE
+        ]  # left by a killed process
+    except OSError as error:
+        raise Conflict(
+            f"the home {folder} cannot be made: {error.strerror or error}",
+            fix="name another folder with --home; nothing was changed",
+        ) from error
+    if others:
+        raise Conflict(
+            f"{folder} holds files but is not a treadle home, e.g. {min(others)}",
+            fix="name an empty or new folder with --home; nothing was changed",
+        )
+    _write_notes(folder, {"version": HOME_VERSION})
+
+
+def _write_notes(folder: Path, notes: Mapping[str, object]) -> None:
+    part = folder / PART_FILE
+    part.write_text(json.dumps(notes, sort_keys=True) + "\n")
+    part.replace(folder / HOME_FILE)
 
 
 def _take(lock: IO[str], folder: Path) -> None:
@@ -220,6 +326,10 @@ def open_world(home: Home, loaded: LoadedProject, clock: Clock) -> Iterator[Worl
 
     with ExitStack() as stack:
         stack.enter_context(home.held("treadle"))
+        metadata = home.metadata()
+        stack.callback(metadata.close)
+        blobs = home.blobs()
+        stack.callback(blobs.close)
         online = home.online()
         stack.callback(online.close)
         log = FileLog(home.folder / "predictions")
@@ -228,8 +338,8 @@ def open_world(home: Home, loaded: LoadedProject, clock: Clock) -> Iterator[Worl
         stack.callback(executor.close)
         yield World(
             project=loaded.project,
-            metadata=home.metadata(),
-            blobs=home.blobs(),
+            metadata=metadata,
+            blobs=blobs,
             tables=home.tables(),
             online=online,
             predictions=log,

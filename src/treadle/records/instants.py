@@ -7,7 +7,7 @@ without surprises; no zone can be lost on the way because there is none.
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TypeAlias
 
 from treadle.records.errors import InvalidInput
@@ -21,11 +21,15 @@ HOUR: Duration = 60 * MINUTE
 DAY: Duration = 24 * HOUR
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST = (datetime.min.replace(tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
+_LAST = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
 _UNITS = {"us": 1, "ms": 1_000, "s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY, "w": 7 * DAY}
-_PART = re.compile(r"(\d+)(us|ms|s|m|h|d|w)")
+_PART = re.compile(r"([0-9]+)(us|ms|s|m|h|d|w)")
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_LONGEST = 2**63 - 1
 
 
-def instant(value: datetime | str | int) -> Instant:
+def instant(value: datetime | date | str | int) -> Instant:
     """Return the instant a datetime or ISO 8601 text names.
 
     Args:
@@ -33,34 +37,54 @@ def instant(value: datetime | str | int) -> Instant:
             instant already.
 
     Raises:
-        InvalidInput: the value is naive (no zone) or is not a time.
+        InvalidInput: the value is naive (no zone), is not a time, or lies outside the years 1 to 9999.
     """
-    if isinstance(value, bool):
-        raise InvalidInput(f"{value!r} is not a time", fix="give ISO 8601 text such as 2013-04-01T00:00:00Z")
-    if isinstance(value, int):
+    if isinstance(value, int) and not isinstance(value, bool):
         return value
-    if isinstance(value, str):
-        text = value.strip()
-        if len(text) == 10 and re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
-            text += "T00:00:00+00:00"
-        try:
-            value = datetime.fromisoformat(text)
-        except ValueError:
-            raise InvalidInput(
-                f"{value!r} is not a time", fix="give ISO 8601 text such as 2013-04-01T00:00:00Z"
-            ) from None
-    if value.tzinfo is None or value.utcoffset() is None:
+    moment = _moment(value)
+    if moment.tzinfo is None or moment.utcoffset() is None:
         raise InvalidInput(
-            f"the time {value.isoformat()} has no zone",
+            f"the time {moment.isoformat()} has no zone",
             fix="add an offset, e.g. a trailing Z for UTC, or declare the source's zone",
         )
-    delta = value - _EPOCH
-    return (delta.days * 86_400 + delta.seconds) * SECOND + delta.microseconds
+    delta = moment - _EPOCH
+    at = (delta.days * 86_400 + delta.seconds) * SECOND + delta.microseconds
+    if not _FIRST <= at <= _LAST:  # the offset has led out of the calendar
+        raise _outside(at)
+    return at
+
+
+def _moment(value: object) -> datetime:
+    """Return what a datetime, date or text says, with a zone only if it says one."""
+    if isinstance(value, str) and _DATE.fullmatch(value.strip()):
+        value = f"{value.strip()}T00:00:00+00:00"
+    elif isinstance(value, date) and not isinstance(value, datetime):
+        value = datetime(value.year, value.month, value.day, tzinfo=UTC)
+    try:
+        moment = datetime.fromisoformat(value.strip()) if isinstance(value, str) else value
+    except ValueError:
+        moment = None
+    if not isinstance(moment, datetime):
+        raise InvalidInput(f"{value!r} is not a time", fix="give ISO 8601 text such as 2013-04-01T00:00:00Z")
+    return moment
 
 
 def to_datetime(at: Instant) -> datetime:
-    """Return the instant as an aware UTC datetime."""
-    return _EPOCH + timedelta(microseconds=at)
+    """Return the instant as an aware UTC datetime.
+
+    Raises:
+        InvalidInput: it lies outside the years 1 to 9999.
+    """
+    try:
+        return _EPOCH + timedelta(microseconds=at)
+    except OverflowError:
+        raise _outside(at) from None
+
+
+def _outside(at: int) -> InvalidInput:
+    return InvalidInput(
+        f"the instant {at} lies outside the years 1 to 9999", fix="instants are microseconds since 1970"
+    )
 
 
 def iso(at: Instant) -> str:
@@ -73,7 +97,7 @@ def duration(value: str | int | timedelta) -> Duration:
     """Return a duration from text such as `90s`, `10m`, `6h`, `28d`, `1d12h`, a timedelta, or microseconds.
 
     Raises:
-        InvalidInput: the text is not a duration, or the duration is negative.
+        InvalidInput: the value is not a duration, is negative, or is longer than 64 bits of microseconds can say.
     """
     if isinstance(value, timedelta):
         micros = (value.days * 86_400 + value.seconds) * SECOND + value.microseconds
@@ -89,13 +113,17 @@ def duration(value: str | int | timedelta) -> Duration:
         raise InvalidInput(
             f"the duration {value!r} is negative", fix="durations count forward: use a positive one"
         )
+    if micros > _LONGEST:
+        raise InvalidInput(f"the duration {value!r} is too long", fix="the longest is about 290,000 years")
     return micros
 
 
 def short(span: Duration) -> str:
-    """Return a duration as the shortest exact text: `6h`, `1d12h`, `1500ms`."""
+    """Return a duration as exact text in units from large to small: `6h`, `1d12h`, `1s500ms`; `duration` reads it."""
     if span == 0:
         return "0s"
+    if span < 0:
+        return f"-{short(-span)}"
     out, rest = "", span
     for unit in ("d", "h", "m", "s", "ms", "us"):
         n, rest = divmod(rest, _UNITS[unit])
