@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from treadle.define.binding import bind
 from treadle.define.names import duplicates, kind_fault, name_fault, type_faults
 from treadle.define.row_features import RowFeature
 from treadle.define.views import FeatureView, Selection, View, WindowView
@@ -149,7 +150,26 @@ class FeatureSet:
             ]
         for part in self.parts:
             faults += [f"{owner}: {fault}" for fault in self._part_faults(part)]
-        return faults + [f"{owner}: {fault}" for fault in self._clashes()]
+        faults += [f"{owner}: {fault}" for fault in self._clashes()]
+        return faults or [f"{owner}: {fault}" for fault in self._type_faults()]
+
+    def _type_faults(self) -> list[str]:
+        """Return which features are no numbers, and what of the row features' types does not fit."""
+        numbers = ("float", "int", "bool")
+        try:
+            bound = bind(self.row_features, self.row_inputs())
+        except InvalidInput as error:
+            return list(error.faults) or [error.what]
+        kinds = {name: str(node.type) for name, node in bound.outputs.items()}
+        for part in self.parts:
+            if isinstance(part, Selection):
+                kinds.update(_selection_types(part))
+        return [
+            f"feature {name!r} is of type {kind}, which a model can't learn from; make it a number by a row feature, "
+            "or leave it out with view.select(...)"
+            for name, kind in kinds.items()
+            if kind not in numbers
+        ]
 
     def _part_faults(self, part: Selection | RowFeature | Category | Number) -> list[str]:
         """Return what a part needs and the request does not have."""
