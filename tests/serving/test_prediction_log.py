@@ -1,5 +1,7 @@
 """From the log to the table: every prediction once, whatever was interrupted."""
 
+from typing import Any
+
 import pytest
 
 import treadle as tr
@@ -40,7 +42,11 @@ def tables(tmp_path):
 
 
 def record(number: int, endpoint: str = "late", **changes) -> bytes:
-    facts = {"score": number / 100, "fields": [number, "north", 1.5, 7_000_000], "features": [1.5, "north"]}
+    facts: dict[str, Any] = {
+        "score": number / 100,
+        "fields": [number, "north", 1.5, 7_000_000],
+        "features": [1.5, "north"],
+    }
     return encode_prediction(Prediction(f"p{number}", number, endpoint, "late", 1, **facts | changes))
 
 

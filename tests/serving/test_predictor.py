@@ -29,8 +29,13 @@ def test_missing_values_and_unknown_categories_become_nan():
 
 
 def test_the_model_is_asked_with_the_encoded_features():
-    asked = []
-    make_predictor([2.5, "east"], lambda values: asked.append(values) or 0.1).predict(None, [], 0, "p")
+    asked: list[list[float]] = []
+
+    def score(values):
+        asked.append(values)
+        return 0.1
+
+    make_predictor([2.5, "east"], score).predict(None, [], 0, "p")
     assert asked == [[2.5, 0.0]]
 
 

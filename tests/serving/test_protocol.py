@@ -1,6 +1,7 @@
 """The Open Inference Protocol: what is read, what is refused and with which words, what is answered."""
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,14 +21,14 @@ from treadle.stages.serving.protocol import (
 )
 
 FIELDS = {"weight": "float", "parcel": "int", "depot": "string", "fragile": "bool", "leaves": "time"}
-GOOD = {
+GOOD: dict[str, tuple[str, list[Any]]] = {
     "weight": ("FP64", [2.5]),
     "parcel": ("INT64", [7]),
     "depot": ("BYTES", ["north"]),
     "fragile": ("BOOL", [True]),
     "leaves": ("BYTES", ["1970-01-01T00:00:01Z"]),
 }
-ROW = [2.5, 7, "north", True, 1_000_000]
+ROW: list[Any] = [2.5, 7, "north", True, 1_000_000]
 
 
 def body(**changes) -> bytes:
@@ -242,7 +243,7 @@ def outputs(*names: str) -> dict:
     return {"top": {"outputs": [{"name": name} for name in names]}}
 
 
-def answer(data: bytes) -> dict:
+def answer(data: bytes) -> Any:
     request, _ = parse_request(data, FIELDS)
     return json.loads(response_body("late", 3, request, request.id or "made", [0.25], ["p1"]))
 

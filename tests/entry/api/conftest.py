@@ -35,7 +35,7 @@ DEADLINE = 60.0
 
 
 @pytest.fixture(scope="session")
-def shop(tmp_path_factory) -> Path:
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the project, its data, and a home whose champion is version 2 of 2."""
     folder = tmp_path_factory.mktemp("served")
     shutil.copytree(
@@ -56,6 +56,7 @@ def shop(tmp_path_factory) -> Path:
                 plan_turn(Train("train_late", wanted, key=f"{iterations}", reason="a test"), ["late"]),
                 at + iterations,
             )
+            assert result.decision is not None
             assert result.decision.verdict is Verdict.PROMOTED, result.decision
     return folder
 
@@ -82,7 +83,7 @@ def trained_in(home: Home, loaded: LoadedProject, at: int) -> Iterator[World]:
 
 
 @pytest.fixture
-def home(shop, tmp_path) -> Path:
+def home(shop: Path, tmp_path: Path) -> Path:
     """A copy of the home, to be served and changed."""
     return shutil.copytree(shop / "home", tmp_path / "home")
 
@@ -117,6 +118,7 @@ class Server:
                 text=True,
                 env=environment,
             )
+        assert self.process.stdout is not None
         line = self.process.stdout.readline()
         assert line, self.errors.read_text()
         self.facts = json.loads(line)
@@ -146,7 +148,8 @@ class Server:
 
     def wait(self) -> int:
         code = self.process.wait(DEADLINE)
-        self.process.stdout.close()
+        if self.process.stdout is not None:
+            self.process.stdout.close()
         return code
 
     def stop(self) -> None:
@@ -198,7 +201,7 @@ def parcel(number: int, depot: str = "north", rows: int = 1) -> bytes:
 
 
 def prediction_ids(answer: dict) -> list[str]:
-    return answer["outputs"][1]["data"]
+    return list(answer["outputs"][1]["data"])
 
 
 class Load:

@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping
 from contextlib import contextmanager
 from types import SimpleNamespace
+from typing import Any
 
 import treadle as tr
 from treadle.adapters.clock import SimulatedClock
@@ -78,7 +79,7 @@ class FakeChampions:
 def served(folder, *, predictor=None):
     """A `Live` whose threads do not run; its log is in the folder."""
     log = FileLog(folder / "log")
-    world = SimpleNamespace(
+    world: Any = SimpleNamespace(
         project=make_project(),
         predictions=log,
         online=MemoryOnline(),
@@ -87,8 +88,10 @@ def served(folder, *, predictor=None):
         metadata=None,
     )
     live = Live(world)
-    live.wheel = SimpleNamespace(last_tick=None, next_tick=NOW)
-    live.champions = {"late": FakeChampions()}
+    wheel: Any = SimpleNamespace(last_tick=None, next_tick=NOW)
+    champions: Any = FakeChampions()
+    live.wheel = wheel
+    live.champions = {"late": champions}
     live.answerers["late"].predictor = predictor or fake_predictor()
     try:
         yield live

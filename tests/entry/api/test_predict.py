@@ -1,6 +1,7 @@
 """`treadle predict` against a served home: over HTTP, from the online store, and as of an instant."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -24,7 +25,7 @@ def predict(capsys, monkeypatch):
 def test_three_ways_of_asking_give_one_answer_and_mistakes_are_explained(serve, home, predict, monkeypatch):
     server = serve("--from", START)
 
-    def answer(*words: str) -> dict:
+    def answer(*words: str) -> Any:
         code, out, err = predict(*words, "--json")
         assert code == 0, err
         return json.loads(out)

@@ -64,7 +64,8 @@ def fit(train: tr.Frame, iterations: int = 20) -> tr.Model:
         categorical_features=train.categorical,
         random_state=0,
     )
-    return model.fit(train.X, train.y)
+    fitted: tr.Model = model.fit(train.X, train.y)
+    return fitted
 
 
 @tr.pipeline
