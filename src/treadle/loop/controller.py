@@ -22,10 +22,12 @@ from treadle.ports.metadata import Unit, View
 from treadle.records.decisions import Firing, PipelineHistory, TriggerDecision
 from treadle.records.digests import Json
 from treadle.records.errors import InvalidInput
+from treadle.records.events import Event
 from treadle.records.failpoints import failpoint
 from treadle.records.instants import DAY, HOUR, Instant
 from treadle.records.jobs import JobState
 from treadle.records.readings import MonitorReading
+from treadle.records.rows import KNOWN_AT
 from treadle.stages.monitoring.windows import is_due
 from treadle.stages.serving.prediction_log import PredictionFlusher
 
@@ -72,9 +74,10 @@ class Controller:
         """
         with self._watch.measure("prediction log"):
             self._flusher.flush()
+        turned = self._drain(at)  # what a former tick was cut off from comes before anything new is decided
         with self._watch.measure("monitoring"):
             self._observe(at)
-        return self._drain(at)
+        return [*turned, *self._drain(at)]
 
     def pipeline_for(self, endpoint: Endpoint) -> str:
         """Return the pipeline that trains an endpoint's model: the triggers' one, or the project's only one.
@@ -153,8 +156,8 @@ class Controller:
     def _record_decision(
         self, unit: Unit, decision: TriggerDecision, worth_keeping: bool, at: Instant
     ) -> None:
-        if worth_keeping:
-            for evaluation in decision.evaluations:
+        for evaluation in decision.evaluations:
+            if worth_keeping or evaluation.outcome == "fired":
                 unit.journal.append(
                     "trigger.evaluated",
                     evaluation.trigger,
@@ -171,9 +174,12 @@ class Controller:
         for trigger in self._world.project.triggers:
             started = unit.journal.latest("turn.started", subject=trigger.pipeline)
             last = None if started is None else started.at
-            endpoint = self._world.project.endpoints[0]
+            endpoint = self._trained_endpoint(unit, started)
+            if endpoint is None:
+                histories[trigger.pipeline] = PipelineHistory(pipeline=trigger.pipeline, last_started=last)
+                continue
             moves = unit.models.alias_history(endpoint.model_name, endpoint.alias)
-            verdicts = unit.models.verdicts(endpoint.model_name, limit=10) if moves else ()
+            verdicts = unit.models.verdicts(endpoint.model_name, limit=10)
             histories[trigger.pipeline] = PipelineHistory(
                 pipeline=trigger.pipeline,
                 last_started=last,
@@ -183,9 +189,19 @@ class Controller:
             )
         return histories
 
+    def _trained_endpoint(self, unit: Unit, started: Event | None) -> Endpoint | None:
+        """Return the endpoint whose model a pipeline's newest run registered; with none of them, the project's first."""
+        run_id = str(started.data["run"]) if started is not None and isinstance(started.data, dict) else None
+        made = {version.model for version in unit.models.list_versions(run_id=run_id)} if run_id else set()
+        endpoints = self._world.project.endpoints
+        of_the_run = [endpoint for endpoint in endpoints if endpoint.model_name in made]
+        return next(iter([*of_the_run, *endpoints]), None)
+
     def _labels_since(self, endpoint: Endpoint, since: Instant | None, at: Instant) -> int:
-        known = self._store.rows[endpoint.labels.source.name]["__known_at"]
-        return int(((known <= at) & (known > (since or 0))).sum())
+        labels = self._store.rows[endpoint.labels.source.name]
+        known = labels[KNOWN_AT]
+        new = (known <= at) & labels[endpoint.labels.value].is_not_null()
+        return int((new if since is None else new & (known > since)).sum())
 
     def _drain(self, at: Instant) -> list[Turned]:
         """Perform every queued turn. The caller is the home's only controller, so a lease left by a dead one is void."""

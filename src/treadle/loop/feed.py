@@ -19,6 +19,9 @@ CURSOR = "feed"
 """The online store's cursor: everything known up to and including this instant has been applied."""
 
 
+_EVER: Instant = -(1 << 62)
+"""Before every instant, also those before 1970."""
+
 Change: TypeAlias = tuple[Instant, int, int, Sequence[Value]]
 """One row on its way to the online store: (known_at, source's place, row number, values). The first three order it, and no
 two rows share them, so tuples sort by themselves."""
@@ -79,8 +82,8 @@ class Feed:
         applied = 0
         for view in self._views:
             applier = make_applier(view.source.name, [view])
-            since = -1 if isinstance(view, FeatureView) else until - view.longest
-            for known_at, row, values in applier.events(self._slice(view.source.name, since - 1, until)):
+            since = _EVER if isinstance(view, FeatureView) else until - view.longest - 1
+            for known_at, row, values in applier.events(self._slice(view.source.name, since, until)):
                 applier.apply(batch, known_at, row, values)
                 applied += 1
         return applied

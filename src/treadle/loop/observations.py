@@ -5,19 +5,11 @@ from __future__ import annotations
 import polars as pl
 
 from treadle.define.endpoints import Endpoint
-from treadle.loop.training import Store
+from treadle.loop.training import Store, known_labels
 from treadle.loop.world import World
 from treadle.records.frames import LABEL
 from treadle.records.instants import Instant
-from treadle.records.rows import KNOWN_AT, ROW
-from treadle.stages.serving.prediction_log import table_name
-
-EMPTY = {
-    "prediction_id": pl.String(),
-    "at": pl.Datetime("us", "UTC"),
-    "version": pl.Int64(),
-    "score": pl.Float64(),
-}
+from treadle.stages.serving.prediction_log import table_name, to_frame
 
 
 def served_between(
@@ -34,7 +26,8 @@ def served_between(
     """
     name = table_name(endpoint.name)
     if not world.tables.exists(name):
-        return pl.DataFrame(schema=EMPTY)
+        nothing = to_frame([], endpoint.features)
+        return nothing if columns is None else nothing.select(columns)
     since, until = (pl.lit(at, pl.Int64).cast(pl.Datetime("us", "UTC")) for at in (first, after))
     rows = world.tables.read(name).filter((pl.col("at") >= since) & (pl.col("at") < until))
     if columns is not None:
@@ -42,19 +35,11 @@ def served_between(
     return rows.collect().sort("at", "prediction_id")
 
 
-def labels_known(store: Store, endpoint: Endpoint, by: Instant, since: Instant = 0) -> pl.DataFrame:
-    """Return an endpoint's labels that became known in [since, by]: the label's key and `__label` as 0.0/1.0, one row a key.
-
-    Of several labels for one request the last that became known counts.
-    """
+def labels_known(store: Store, endpoint: Endpoint, by: Instant, since: Instant | None = None) -> pl.DataFrame:
+    """Return an endpoint's labels that became known in [since, by]: the label's key and `__label` as 0.0/1.0, one row a key."""
     labels = endpoint.labels
-    return (
-        store.rows[labels.source.name]
-        .filter(pl.col(KNOWN_AT).is_between(since, by) & pl.col(labels.value).is_not_null())
-        .sort(KNOWN_AT, ROW)
-        .unique(labels.key, keep="last", maintain_order=True)
-        .select(*labels.key, pl.col(labels.value).cast(pl.Float64).alias(LABEL))
-    )
+    value = pl.col(labels.value).cast(pl.Float64).alias(LABEL)
+    return known_labels(store, labels, by, since).select(*labels.key, value)
 
 
 def with_labels(store: Store, endpoint: Endpoint, rows: pl.DataFrame, known_by: Instant) -> pl.DataFrame:
@@ -62,7 +47,7 @@ def with_labels(store: Store, endpoint: Endpoint, rows: pl.DataFrame, known_by: 
 
     Labels that were known before the first of the predictions was asked for are not looked at: they belong to earlier ones.
     """
-    first = int(rows["at"].to_physical().min()) if rows.height else 0  # type: ignore[arg-type]  # an int64 column
+    first = int(rows["at"].to_physical().min()) if rows.height else None  # type: ignore[arg-type]  # an int64 column
     return rows.join(
         labels_known(store, endpoint, known_by, first),
         on=list(endpoint.labels.key),

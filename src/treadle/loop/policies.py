@@ -53,8 +53,8 @@ class SidePolicies:
         """Start the training of every month that has begun by the day after `through`."""
         for month in self._span.months:
             first, _ = self.month_bounds(month)
-            if month not in self._runs and first <= through + DAY:
-                self._runs[month] = self._threads.submit(self._train, month)
+            if first <= through + DAY:
+                self._start(month)
 
     def closed_months(self, through: Instant | None) -> Iterator[str]:
         """Yield each month once, as soon as its labels have matured; all that remain when `through` is None."""
@@ -67,6 +67,7 @@ class SidePolicies:
 
     def trained(self, month: str) -> Trained:
         """Return the month's training, waiting for it."""
+        self._start(month)  # a replay that is only reported again has started none
         return self._runs[month].result()
 
     def version(self, month: str) -> ModelVersion:
@@ -76,6 +77,10 @@ class SidePolicies:
     def close(self) -> None:
         """Wait for trainings under way."""
         self._threads.shutdown(wait=True)
+
+    def _start(self, month: str) -> None:
+        if month not in self._runs:
+            self._runs[month] = self._threads.submit(self._train, month)
 
     def _train(self, month: str) -> Trained:
         first = self.first_request(month)

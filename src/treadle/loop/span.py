@@ -43,7 +43,7 @@ def plan_span(store: Store, endpoint: Endpoint, zone: str, until: Instant | None
     end = int(asked[-1]) + 1 if until is None else min(until, int(asked[-1]) + 1)
     begins = month_start(first, zone)
     position = int(np.searchsorted(asked, begins, "left"))
-    if position == len(asked) or end <= begins:
+    if position == len(asked) or end <= max(begins, int(asked[position])):
         raise InvalidInput(
             f"there is nothing to replay: the first {WARM_UP_MONTHS} months train the first model, and the requests end at "
             f"{iso(end)}",

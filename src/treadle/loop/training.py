@@ -7,25 +7,27 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from treadle.define.context import RunnableStep
 from treadle.define.describe import definition_digest
 from treadle.define.endpoints import Endpoint
+from treadle.define.labels import Labels
 from treadle.loop.work import RUN_STEP, Notes, pack_step, unpack_result
 from treadle.loop.world import World
-from treadle.ports.executor import Task
+from treadle.ports.executor import Task, TaskFailed
 from treadle.ports.metadata import Unit
 from treadle.records.datasets import DatasetManifest
 from treadle.records.digests import Digest, Json, digest_value
-from treadle.records.errors import InvalidInput, NotFound
+from treadle.records.errors import Conflict, InvalidInput, NotFound, TreadleError
 from treadle.records.estimates import Window
 from treadle.records.evaluation import EvaluationReport
 from treadle.records.frames import AT, KNOWN_AT, LABEL, Frame
-from treadle.records.instants import DAY, Duration, Instant
+from treadle.records.instants import DAY, Duration, Instant, iso, short
 from treadle.records.models import ModelVersion
 from treadle.records.references import Reference
-from treadle.records.rows import EVENT_TIME
+from treadle.records.rows import EVENT_TIME, ROW, TOMBSTONE
 from treadle.records.rows import KNOWN_AT as STORED_KNOWN_AT
 from treadle.records.runs import DatasetInput, Metric, ModelOutput, RunStatus
 from treadle.records.trained import Model
@@ -65,6 +67,23 @@ class Lineage:
     since: Instant | None
 
 
+def known_labels(store: Store, labels: Labels, by: Instant, since: Instant | None = None) -> pl.DataFrame:
+    """Return the stored label rows that count at an instant: one a key, none that is null.
+
+    Of several labels for one request the last that became known counts, so a correction replaces what it corrects, and a
+    tombstone takes the label back. Rows that became known before `since` are not looked at.
+    """
+    known, deleted = pl.col(STORED_KNOWN_AT), pl.col(TOMBSTONE)
+    inside = known <= by if since is None else known.is_between(since, by)
+    return (
+        store.rows[labels.source.name]
+        .filter(inside & (pl.col(labels.value).is_not_null() | deleted))
+        .sort(STORED_KNOWN_AT, ROW)
+        .unique(labels.key, keep="last", maintain_order=True)
+        .filter(~deleted)
+    )
+
+
 def labelled_requests(
     store: Store,
     endpoint: Endpoint,
@@ -79,19 +98,17 @@ def labelled_requests(
         endpoint: whose requests and labels.
         until: labels known at or after this instant are left out.
         since: requests asked before this instant are left out.
-        known_from: labels known before this instant are left out.
+        known_from: requests that had a label before this instant are left out.
 
     Returns:
         One row per labelled request, ordered by T and then by the label's key.
     """
     labels = endpoint.labels
-    known = store.rows[labels.source.name].filter(
-        (pl.col(STORED_KNOWN_AT) < until) & pl.col(labels.value).is_not_null()
-    )
+    known = known_labels(store, labels, until - 1)
     if known_from is not None:
-        known = known.filter(pl.col(STORED_KNOWN_AT) >= known_from)
-    # Of several labels for one request the last that became known counts, so a correction replaces what it corrects.
-    known = known.sort(STORED_KNOWN_AT, "__row").unique(labels.key, keep="last", maintain_order=True)
+        # A label corrected since has been learned from in its first form.
+        earlier = known_labels(store, labels, known_from - 1)
+        known = known.join(earlier, on=list(labels.key), how="anti", maintain_order="left")
     asked = store.rows[endpoint.requests.source.name]
     if since is not None:
         asked = asked.filter(pl.col(EVENT_TIME) >= since)
@@ -143,7 +160,6 @@ class TrainingOperations:
         self._references: dict[int, tuple[object, Json]] = {}
         self.registered: list[ModelVersion] = []
         self.fit_seconds = 0.0
-        self.frames: list[Digest] = []
 
     def call(self, step: RunnableStep, args: tuple[object, ...], kwargs: Mapping[str, object]) -> object:
         """Run a step in a worker, unless the same step on the same inputs has succeeded before."""
@@ -153,9 +169,18 @@ class TrainingOperations:
         call = self._step_call(step.name, code_digest(step.target, step.version), params, inputs, "worker")
 
         def compute() -> tuple[object, Notes]:
-            payload = pack_step(step.target, args, kwargs)
+            payload = pack_step(step.target, bound.args, bound.kwargs)  # in the order of the parameters
             task = Task(target=RUN_STEP, payload=payload, name=step.name, paths=self._world.project_paths)
-            return unpack_result(self._world.executor.submit(task).result())
+            try:
+                return unpack_result(self._world.executor.submit(task).result())
+            except TaskFailed as error:
+                raise TreadleError(
+                    f"step {step.name!r} failed: {error.message}",
+                    where=error.where or step.target,
+                    fix=error.fix,
+                    command=error.command,
+                    faults=error.faults,
+                ) from error
 
         outcome = self._recorder.step(call, compute)
         self._remember(outcome.value, outcome.digest)
@@ -190,7 +215,6 @@ class TrainingOperations:
         outcome = self._recorder.step(call, compute)
         assert isinstance(outcome.value, Frame)
         self._remember(outcome.value, outcome.digest)
-        self.frames.append(frame_digest(outcome.value))
         return outcome.value
 
     def split(self, frame: Frame, by_time: Duration) -> tuple[Frame, Frame]:
@@ -198,6 +222,13 @@ class TrainingOperations:
         border = frame.until - by_time
         older = replace(frame.where(pl.col(KNOWN_AT) < border), until=border)
         newer = frame.where(pl.col(KNOWN_AT) >= border)
+        if not len(older):
+            raise InvalidInput(
+                f"the split leaves nothing to learn from: all {len(frame):,} labels became known in the last "
+                f"{short(by_time)} before {iso(frame.until)}",
+                where=f"tr.split(..., by_time={short(by_time)!r})",
+                fix="split by a shorter time, or train on more history",
+            )
         for part, name in ((older, "older"), (newer, "newer")):
             self._remember(part, digest_value({"of": self._digest(frame), "border": border, "part": name}))
         return older, newer
@@ -246,6 +277,12 @@ class TrainingOperations:
             version = unit.models.create_version(
                 name, self._at, run_id=run.run_id, package=package, tags=tags, key=f"{run.run_id}:{name}"
             )
+            if version.package != package:
+                raise Conflict(
+                    f"the run has registered another model as {version.ref} already",
+                    where=f"tr.register({name!r}, ...)",
+                    fix="register one model under a name in a run, or give the second one a name of its own",
+                )
             if run.status is RunStatus.RUNNING:
                 self._log(unit, version, report, None if kept is None else kept[1])
         self.registered.append(version)
@@ -278,10 +315,12 @@ class TrainingOperations:
             elif value is None or isinstance(value, bool | int | float | str | list | dict):
                 params[name] = value
             else:
-                raise InvalidInput(
-                    f"step {step!r} got {name}={type(value).__name__}, which cannot be recorded",
-                    fix="pass tr.Frame, tr.Model, a report, or values JSON can hold",
-                )
+                raise _unrecordable(step, name, type(value).__name__)
+            if name in params:
+                try:
+                    encode(value)
+                except InvalidInput as error:
+                    raise _unrecordable(step, name, error.what) from None
         return params, inputs
 
     def _step_call(
@@ -322,15 +361,31 @@ def judge(model: Model, frame: Frame, slices: Sequence[str]) -> tuple[Evaluation
     Raises:
         NotFound: a slice column is not in the frame.
     """
-    for name in slices:
-        if name not in frame.rows.columns:
-            raise NotFound.among("slice column", name, frame.rows.columns, where="tr.evaluate")
+    columns = slice_columns(frame, slices, "tr.evaluate")
     scores = open_model(model).score(frame.rows) if len(frame) else np.empty(0)
-    columns = {name: frame.rows[name].cast(pl.String).fill_null("(none)").to_numpy() for name in slices}
     days = frame.rows[AT].to_numpy() // DAY
     window = Window(int(days[0]) * DAY, frame.until) if len(frame) else None
     report = evaluate(frame.y, scores, slices=columns, groups=days, window=window)
     return report, build_reference(scores) if len(scores) else None
+
+
+def slice_columns(frame: Frame, names: Sequence[str], where: str) -> dict[str, npt.NDArray[np.object_]]:
+    """Return columns of a frame as text to cut slices by, `(none)` where there is no value.
+
+    Raises:
+        NotFound: a column is not in the frame; the nearest names are offered.
+    """
+    for name in names:
+        if name not in frame.rows.columns:
+            raise NotFound.among("slice column", name, frame.rows.columns, where=where)
+    return {name: frame.rows[name].cast(pl.String).fill_null("(none)").to_numpy() for name in names}
+
+
+def _unrecordable(step: str, name: str, what: str) -> InvalidInput:
+    return InvalidInput(
+        f"step {step!r} got {name}={what}, which cannot be recorded",
+        fix="pass tr.Frame, tr.Model, a report, or values JSON can hold",
+    )
 
 
 def find_endpoint(world: World, name: str) -> Endpoint:

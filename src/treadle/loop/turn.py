@@ -8,23 +8,30 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import numpy as np
-import polars as pl
+import numpy.typing as npt
 
 from treadle.define.context import ACTIVE
 from treadle.define.endpoints import Endpoint
 from treadle.define.steps import Pipeline
 from treadle.loop.stopwatch import RunClock
-from treadle.loop.training import Store, TrainingOperations, build_frame, find_endpoint, labelled_requests
+from treadle.loop.training import (
+    Store,
+    TrainingOperations,
+    build_frame,
+    find_endpoint,
+    labelled_requests,
+    slice_columns,
+)
 from treadle.loop.work import VERIFY_MODEL
 from treadle.loop.world import World
 from treadle.ports.executor import Task
 from treadle.records.decisions import Evidence, GateDecision, LoadCheck
-from treadle.records.digests import Digest, Json
+from treadle.records.digests import Json
 from treadle.records.errors import NotFound, TreadleError
 from treadle.records.estimates import Window
 from treadle.records.evaluation import Comparison, EvaluationReport
 from treadle.records.failpoints import failpoint
-from treadle.records.frames import AT
+from treadle.records.frames import AT, Frame
 from treadle.records.ids import derived_id
 from treadle.records.instants import DAY, Instant, iso
 from treadle.records.models import ModelVersion, Verdict
@@ -76,7 +83,6 @@ class Trained:
     versions: tuple[ModelVersion, ...]
     fit_seconds: float
     rows: int
-    frames: tuple[Digest, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,23 +116,30 @@ def explain(plan: Sequence[Stage]) -> list[str]:
 def perform(world: World, store: Store, plan: Sequence[Stage], at: Instant) -> TurnResult:
     """Do a plan. Every effect carries a key, so that performing it again after a crash changes nothing twice."""
     trained: Trained | None = None
+    challenger: ModelVersion | None = None
     decision: GateDecision | None = None
     for stage in plan:
         if isinstance(stage, Train):
             trained = train(world, store, stage, at)
+            _require_version(world, trained, [other.endpoint for other in plan if isinstance(other, Judge)])
         elif isinstance(stage, Judge):
             assert trained is not None
             endpoint = find_endpoint(world, stage.endpoint)
-            version = _registered(trained, endpoint)
-            decision = judge_version(world, store, endpoint, version, at)
-        elif decision is not None:
-            settle(world, find_endpoint(world, stage.endpoint), decision, at)
+            challenger = _registered(trained, endpoint)
+            if challenger is not None:
+                decision = judge_version(world, store, endpoint, challenger, at)
+        else:
+            endpoint = find_endpoint(world, stage.endpoint)
+            while challenger is not None and decision is not None:
+                if settle(world, endpoint, decision, at):
+                    break
+                decision = judge_version(world, store, endpoint, challenger, at)
     assert trained is not None
     return TurnResult(trained, decision)
 
 
 def train(world: World, store: Store, stage: Train, at: Instant) -> Trained:
-    """Run a pipeline, recording it; an interrupted run of the same key goes on where it stopped.
+    """Run a pipeline, recording it; an interrupted run of the same key goes on where it stopped, a finished one is found.
 
     Raises:
         NotFound: the project has no such pipeline.
@@ -134,6 +147,8 @@ def train(world: World, store: Store, stage: Train, at: Instant) -> Trained:
     """
     pipeline = find_pipeline(world, stage.pipeline)
     run = _begin(world, pipeline, stage, at)
+    if run.status is RunStatus.FINISHED:
+        return _found(world, run)
     clock = RunClock(at)
     operations = TrainingOperations(
         world, store, RunRecorder(run, world.metadata, world.blobs, clock), at, stage.register_as
@@ -147,8 +162,19 @@ def train(world: World, store: Store, stage: Train, at: Instant) -> Trained:
     finally:
         ACTIVE.reset(token)  # an interruption (Ctrl-C) leaves the run running, to be gone on with
     _end(world, run, RunStatus.FINISHED, clock)
-    rows = int(operations.registered[-1].tags.get("training_rows", 0)) if operations.registered else 0
-    return Trained(run, tuple(operations.registered), operations.fit_seconds, rows, tuple(operations.frames))
+    return Trained(run, tuple(operations.registered), operations.fit_seconds, _rows(operations.registered))
+
+
+def _found(world: World, run: Run) -> Trained:
+    """Return what a finished run left, from its records."""
+    with world.metadata.read() as view:
+        versions = view.models.list_versions(run_id=run.run_id)
+    fitted = run.metrics.get("fit_seconds")
+    return Trained(run, versions, 0.0 if fitted is None else fitted.value, _rows(versions))
+
+
+def _rows(versions: Sequence[ModelVersion]) -> int:
+    return int(versions[-1].tags.get("training_rows", 0)) if versions else 0
 
 
 def judge_version(
@@ -164,12 +190,22 @@ def judge_version(
     return decide(world.project.gates_of(endpoint), evidence)
 
 
-def settle(world: World, endpoint: Endpoint, decision: GateDecision, at: Instant) -> None:
-    """Record the verdict and, when it is promoted, move the alias; both in one transaction, both once."""
+def settle(world: World, endpoint: Endpoint, decision: GateDecision, at: Instant) -> bool:
+    """Record the verdict and, when it is promoted, move the alias; both in one transaction, both once.
+
+    Returns:
+        Whether the verdict stands. False when somebody moved the alias since the version was judged: nothing was changed,
+        and the version has to be held against the new champion.
+    """
     model, version = endpoint.model_name, decision.challenger_version
     key = f"gate:{model}/{version}"
     failpoint("turn.before_verdict")
     with world.metadata.begin() as unit:
+        if unit.models.verdicts(model, version, limit=1):
+            return True
+        champion = unit.models.find_by_alias(model, endpoint.alias)
+        if (None if champion is None else champion.version) != decision.champion_version:
+            return False
         unit.models.record_verdict(
             model,
             version,
@@ -183,6 +219,7 @@ def settle(world: World, endpoint: Endpoint, decision: GateDecision, at: Instant
             reason = f"gate: {decision.reasons[0]}" if decision.reasons else "gate passed"
             unit.models.set_alias(model, endpoint.alias, version, at, reason=reason, key=key)
     failpoint("turn.after_verdict")
+    return True
 
 
 def load_model(world: World, version: ModelVersion) -> Model:
@@ -248,15 +285,13 @@ def _evidence(
     border = max(_trained_until(version), _trained_until(champion))
     spine = labelled_requests(store, endpoint, at, known_from=border)
     frame = build_frame(store, endpoint, spine, at)
-    wanted = world.project.slices_of(endpoint)
-    slices = {name: frame.rows[name].cast(pl.String).fill_null("(none)").to_numpy() for name in wanted}
     comparison = compare(
         frame.y,
-        open_model(load_model(world, champion)).score(frame.rows),
-        open_model(load_model(world, version)).score(frame.rows),
-        slices,
+        _scores(world, champion, endpoint, frame),
+        _scores(world, version, endpoint, frame),
+        slice_columns(frame, world.project.slices_of(endpoint), f"the gates of {endpoint.alias!r}"),
         groups=(frame.rows[AT] // DAY).to_numpy() if len(frame) else np.empty(0, np.int64),
-        window=Window(border, at),
+        window=Window(min(border, at), at),
     )
     return Evidence(
         comparison=comparison,
@@ -265,6 +300,19 @@ def _evidence(
         load_check=check,
         trained_until=border,
     )
+
+
+def _scores(world: World, version: ModelVersion, endpoint: Endpoint, frame: Frame) -> npt.NDArray[np.float64]:
+    model = open_model(load_model(world, version))
+    missing = [name for name in model.names if name not in frame.features]
+    if missing:
+        raise TreadleError(
+            f"{version.ref} cannot be judged: it needs features that endpoint {endpoint.name!r} no longer looks up",
+            faults=[f"{name!r} is not among them" for name in missing],
+            fix="restore the features, or let a person decide that the new version serves",
+            command=f"treadle models promote {version.model}/VERSION --reason TEXT",
+        )
+    return model.score(frame.rows)
 
 
 def _alone(report: EvaluationReport | None) -> Comparison:
@@ -297,15 +345,25 @@ def _trained_until(version: ModelVersion) -> Instant:
     return int(version.tags.get("trained_until", version.created))
 
 
-def _registered(trained: Trained, endpoint: Endpoint) -> ModelVersion:
-    for version in trained.versions:
-        if version.model == endpoint.model_name:
-            return version
-    raise TreadleError(
-        f"the run registered no version of {endpoint.model_name!r}, which endpoint {endpoint.name!r} serves",
-        where=f"run {trained.run.run_id}",
-        fix=f"end the pipeline with tr.register({endpoint.model_name!r}, model, report)",
-    )
+def _registered(trained: Trained, endpoint: Endpoint) -> ModelVersion | None:
+    made = [version for version in trained.versions if version.model == endpoint.model_name]
+    return made[0] if made else None
+
+
+def _require_version(world: World, trained: Trained, judged: Sequence[str]) -> None:
+    """Refuse a run that registered no model of any endpoint it was to be judged for.
+
+    Raises:
+        TreadleError: it did not; the error names the line that is missing.
+    """
+    endpoints = [find_endpoint(world, name) for name in judged]
+    if endpoints and not any(_registered(trained, endpoint) for endpoint in endpoints):
+        first = endpoints[0]
+        raise TreadleError(
+            f"the run registered no version of {first.model_name!r}, which endpoint {first.name!r} serves",
+            where=f"run {trained.run.run_id}",
+            fix=f"end the pipeline with tr.register({first.model_name!r}, model, report)",
+        )
 
 
 def _begin(world: World, pipeline: Pipeline[..., object], stage: Train, at: Instant) -> Run:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import importlib
+import sysconfig
 import time
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TypeAlias
 
 import msgspec
 
 from treadle.define.steps import Step
 from treadle.records.digests import Json
-from treadle.records.errors import NotFound
+from treadle.records.errors import NotFound, TreadleError
 from treadle.records.frames import Frame
 from treadle.records.trained import Model
 from treadle.stages.pipelines.artifacts import decode, encode, frame_digest
@@ -40,6 +42,13 @@ Notes: TypeAlias = Mapping[str, Json]
 
 _encode = msgspec.msgpack.Encoder().encode
 
+_NOT_THEIRS = (
+    *{sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")},
+    str(Path(__file__).parents[1]),
+    "<frozen",
+)
+"""Where code lives that a person who looks for a mistake did not write: Python, what is installed, and treadle."""
+
 
 def pack_step(target: str, args: Sequence[object], kwargs: Mapping[str, object]) -> bytes:
     """Return the payload of a step's task; frames travel uncompressed, the way is short."""
@@ -59,13 +68,23 @@ def unpack_result(result: bytes) -> tuple[object, Notes]:
 
 
 def run_step(payload: bytes) -> bytes:
-    """Run a step's function on its arguments; an estimator it returns is packaged behind the parity check."""
+    """Run a step's function on its arguments; an estimator it returns is packaged behind the parity check.
+
+    Raises:
+        TreadleError: the function failed; the error says with what, and at which line of the project.
+    """
     call = msgspec.msgpack.decode(payload, type=StepPayload)
     function = load_function(call.target)
     args = [decode(data) for data in call.args]
     kwargs = {name: decode(data) for name, data in call.kwargs.items()}
     started = time.perf_counter()
-    value = function(*args, **kwargs)
+    try:
+        value = function(*args, **kwargs)
+    except TreadleError as error:
+        error.where = error.where or place(error)
+        raise
+    except Exception as error:
+        raise TreadleError(_said(error), where=place(error)) from error
     seconds = time.perf_counter() - started
     frames = [v for v in (*args, *kwargs.values()) if isinstance(v, Frame)]
     if frames and not isinstance(value, Model) and hasattr(value, "predict"):
@@ -100,15 +119,33 @@ def load_function(target: str) -> Callable[..., object]:
     """Import the function behind `package.module:function`, without its step or pipeline wrapper.
 
     Raises:
-        NotFound: there is no such module or function.
+        NotFound: there is no such module or function, or its module fails while it is imported.
     """
     module_name, _, name = target.partition(":")
     try:
         found = getattr(importlib.import_module(module_name), name)
-    except (ImportError, AttributeError) as error:
+    except Exception as error:
         raise NotFound(
-            f"the step {target!r} cannot be imported: {error}",
+            f"the step {target!r} cannot be imported: {_said(error)}",
+            where=place(error),
             fix="define it at the top of a module of the project, and keep the project's folder importable",
         ) from error
     function: Callable[..., object] = found.function if isinstance(found, Step) else found
     return function
+
+
+def place(error: BaseException) -> str | None:
+    """Return the file, line and function of a person's own code that an error came out of, the deepest one."""
+    if isinstance(error, SyntaxError) and error.filename:
+        return f"{error.filename}:{error.lineno}"
+    found, trace = None, error.__traceback__
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        if not code.co_filename.startswith(_NOT_THEIRS):
+            found = f"{code.co_filename}:{trace.tb_lineno}, in {code.co_name}"
+        trace = trace.tb_next
+    return found
+
+
+def _said(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}"
