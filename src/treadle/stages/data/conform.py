@@ -100,7 +100,7 @@ def _floats(series: pl.Series) -> pl.Series:
             f"holds {_count(len(endless), 'infinite value')}; "
             "write null where there is no value, such as after a division by zero"
         )
-    return floats + 0.0  # -0.0 + 0.0 is 0.0
+    return floats.set(floats == 0.0, 0.0)  # -0.0 equals 0.0; adding 0.0 would do, but Polars leaves that out
 
 
 def _fitting(series: pl.Series) -> pl.Series:
