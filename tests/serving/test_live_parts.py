@@ -3,14 +3,13 @@
 import shutil
 import threading
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
 
 import treadle as tr
-from tests.entry.api.conftest import trained_in
+from tests.entry.api.conftest import SHOP, trained_in
 from tests.entry.api.shop_data import shop_tables, write_shop
 from treadle.adapters.clock import SimulatedClock
 from treadle.adapters.online_memory import MemoryOnline
@@ -27,23 +26,19 @@ from treadle.records.instants import DAY, HOUR, MINUTE, SECOND, instant
 from treadle.stages.features.plan import ServingPlan
 
 START = instant("2024-03-15T12:00:00Z")
-SHOP = Path(__file__).parents[1] / "entry" / "api" / "shop"
 
 
 @pytest.fixture
 def shop(tmp_path):
-    """The project and its data folder."""
-    shutil.copytree(SHOP, tmp_path / "shop", ignore=shutil.ignore_patterns("__pycache__"))
+    """A folder with the project's data."""
     write_shop(tmp_path / "data")
     return tmp_path
 
 
 @pytest.fixture
-def world(shop, monkeypatch):
-    monkeypatch.delitem(__import__("sys").modules, "shop", raising=False)
-    monkeypatch.syspath_prepend(str(shop))
+def world(shop):
     home = Home.at(shop / "home", create=True)
-    with trained_in(home, load_project(shop / "shop"), START) as world:
+    with trained_in(home, load_project(SHOP), START) as world:
         yield world
 
 

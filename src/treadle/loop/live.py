@@ -4,7 +4,7 @@ Four threads beside those that answer:
 
 * **feed**, every second: rows that became known reach the online store, and a moved alias is followed.
 * **log**, ten times a second: the predictions appended since are made to survive a power cut, in one sync.
-* **data**, every two seconds: a changed data folder is read, stored and taken over, or refused whole.
+* **data**, every second: a changed data folder is read, stored and taken over, or refused whole.
 * **loop**: predictions go from the log to their tables, and the controller ticks.
 
 Killed at any moment, the next start finds everything acknowledged in the log, the online store at a commit,
@@ -44,7 +44,7 @@ class Pace:
     """Seconds between two looks for rows that became known and for a moved alias."""
     sync: float = 0.1
     """Seconds after which what was appended to the log is made durable."""
-    data: float = 2.0
+    data: float = 1.0
     """Seconds between two looks at the data folder."""
     loop: float = 5.0
     """Seconds between two looks whether a flush or a tick is due."""
@@ -125,7 +125,8 @@ class Live:
             thread.ask_to_stop()
         ended = [thread.wait(PATIENCE) for name, thread in self.threads.items() if name != "loop"]
         self.sync()
-        if self.wheel is not None and all(ended) and self.threads["loop"].wait(0.5):
+        loop = self.threads.get("loop")
+        if self.wheel is not None and loop is not None and all(ended) and loop.wait(0.5):
             self.wheel.flush()
 
     def not_ready(self) -> list[str]:

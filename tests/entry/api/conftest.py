@@ -32,17 +32,16 @@ TOKEN = "token-of-the-tests"
 START = "2024-03-15T12:00:00Z"
 """In the middle of the data: rows go on becoming known while the server runs."""
 DEADLINE = 60.0
+SHOP = Path(__file__).parent / "shop"
+"""The project; used where it stands, since one process can import one package of that name."""
 
 
 @pytest.fixture(scope="session")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the project, its data, and a home whose champion is version 2 of 2."""
+    """A folder with the data, and a home whose champion is version 2 of 2."""
     folder = tmp_path_factory.mktemp("served")
-    shutil.copytree(
-        Path(__file__).parent / "shop", folder / "shop", ignore=shutil.ignore_patterns("__pycache__")
-    )
     write_shop(folder / "data")
-    loaded = load_project(folder / "shop")
+    loaded = load_project(SHOP)
     home = Home.at(folder / "home", create=True)
     home.note(project=str(loaded.folder))
     at = instant(START)

@@ -8,7 +8,7 @@ from collections import Counter
 import polars as pl
 import pytest
 
-from tests.entry.api.conftest import START, Load, Server, eventually, parcel, prediction_ids
+from tests.entry.api.conftest import SHOP, START, Load, Server, eventually, parcel, prediction_ids
 from tests.entry.api.shop_data import shop_tables, write_shop
 from treadle.adapters.log import FileLogReader
 from treadle.adapters.tables import DeltaTables
@@ -31,7 +31,7 @@ def table_of(home) -> list[str]:
     return tables.read("predictions/late").collect()["prediction_id"].to_list()
 
 
-def test_answers_are_those_of_the_offline_lookup_at_the_same_moment(serve, home, shop):
+def test_answers_are_those_of_the_offline_lookup_at_the_same_moment(serve, home):
     server = serve(*FROM)
     with server.connect() as connection:
         for number in range(40):
@@ -40,7 +40,7 @@ def test_answers_are_those_of_the_offline_lookup_at_the_same_moment(serve, home,
         server.infer(parcel(1, rows=300), connection)
     server.stop()
     opened = Home.at(home, create=False)
-    (endpoint,) = load_project(shop / "shop").project.endpoints
+    (endpoint,) = load_project(SHOP).project.endpoints
     metadata = opened.metadata()
     with metadata.read() as view:
         version = view.models.get_version("late", 2)
@@ -143,9 +143,9 @@ def _again(server: Server) -> bool:
     return False
 
 
-def test_data_that_changes_is_taken_whole_and_bad_data_is_refused_with_every_fault(home, tmp_path, shop):
+def test_data_that_changes_is_taken_whole_and_bad_data_is_refused_with_every_fault(home, tmp_path):
     data = write_shop(tmp_path / "data")
-    server = Server(home, *FROM, "--data", str(data), "--project", str(shop / "shop"))
+    server = Server(home, *FROM, "--data", str(data), "--project", str(SHOP))
     try:
         eventually(lambda: server.status()["data"]["taken_at"] is not None, "the first look")
         assert server.infer(parcel(1, "west"))[0] == 404
@@ -218,9 +218,9 @@ def test_a_port_in_use_is_said(home, capsys):
     assert "--port" in said
 
 
-def test_a_home_without_data_says_what_to_do(tmp_path, shop, capsys):
+def test_a_home_without_data_says_what_to_do(tmp_path, capsys):
     Home.at(tmp_path / "new", create=True)
-    where = ["--home", str(tmp_path / "new"), "--project", str(shop / "shop")]
+    where = ["--home", str(tmp_path / "new"), "--project", str(SHOP)]
     assert main(["up", *where, "--port", "0"]) == 1
     said = capsys.readouterr().err
     assert "--data DIR" in said
