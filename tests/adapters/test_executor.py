@@ -160,11 +160,13 @@ def test_closing_ends_the_processes(tmp_path: Path) -> None:
 
 PARENT = """
 import sys
+from pathlib import Path
 from treadle.adapters.executor import LocalProcesses
-from treadle.testing.executor import task
+from treadle.testing.executor import task, wait_for
 pool = LocalProcesses(2)
 pool.submit(task("meet", f"{sys.argv[1]}/busy\\n{sys.argv[1]}/never".encode()))
 print(pool.submit(task("process_id")).result().decode(), flush=True)
+wait_for(Path(sys.argv[1]) / "busy")  # both workers are at work before this process may end
 if sys.argv[2] == "wait":
     sys.stdin.read()
 """

@@ -192,9 +192,9 @@ def test_the_truth_table_shows_every_part_with_what_was_seen():
     assert [(row.depth, row.condition, row.holds, row.seen) for row in found.truth] == [
         (0, "(every 1d and a person asks) or every 30d", False, "0 of 2 hold, 0 unknown"),
         (1, "every 1d and a person asks", False, "1 of 2 hold, 0 unknown"),
-        (2, "every 1d", True, "it last started 2d ago, 1970-04-09T00:00:00Z"),
+        (2, "every 1d", True, "it last started 2d ago, on 1970-04-09"),
         (2, "a person asks", False, "nobody asked"),
-        (1, "every 30d", False, "it last started 2d ago, 1970-04-09T00:00:00Z"),
+        (1, "every 30d", False, "it last started 2d ago, on 1970-04-09"),
     ]
     assert found.sentence == "does not hold: (every 1d and a person asks) or every 30d"
     assert decision.firings == ()
@@ -208,7 +208,7 @@ def test_the_reason_names_only_what_made_it_true():
         [on(condition, run="train", cooldown=0)], readings, history(last_started=NOW - 2 * DAY), NOW
     )
     assert decision.firings[0].reasons == (
-        "every 2d: it last started 2d ago, 1970-04-09T00:00:00Z; auc drops by 0.02: auc reads alert",
+        "every 2d: it last started 2d ago, on 1970-04-09; auc drops by 0.02: auc reads alert",
     )
 
 
