@@ -114,7 +114,7 @@ class Replay:
         self.store = store
         self.endpoint = world.project.endpoints[0]
         self.zone = world.project.timezone
-        self.span = plan_span(store, self.endpoint, self.zone, until)
+        self.span = plan_span(store.rows, self.endpoint, self.zone, until)
         self.watch = Stopwatch()
         self._clock = clock
         self._turn_done = turn_done

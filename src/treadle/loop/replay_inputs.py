@@ -7,16 +7,32 @@ from collections.abc import Mapping
 import polars as pl
 
 from treadle.define.describe import definition_digest
+from treadle.define.project import Project
 from treadle.loop.definitions import record_definitions
+from treadle.loop.span import plan_span
 from treadle.loop.training import Store
 from treadle.loop.world import World
 from treadle.records.digests import Json, digest_value
-from treadle.records.errors import Conflict
+from treadle.records.errors import Conflict, InvalidInput
 from treadle.records.instants import Instant
 from treadle.stages.data.content import content_hash
 from treadle.stages.data.ingest import store_rows
 
 CHECKPOINT = "replay-inputs"
+
+
+def check_replayable(project: Project, rows: Mapping[str, pl.DataFrame], until: Instant | None) -> None:
+    """Refuse what no replay can be made of, before anything is stored. Pure.
+
+    Raises:
+        InvalidInput: the project has no endpoint, or its requests end before the warm-up does.
+    """
+    if not project.endpoints:
+        raise InvalidInput(
+            f"the project {project.name!r} has no endpoint: there are no requests to replay",
+            fix="list one: tr.Project(..., endpoints=[tr.Endpoint(...)])",
+        )
+    plan_span(rows, project.endpoints[0], project.timezone, until)
 
 
 def prepare_store(world: World, rows: Mapping[str, pl.DataFrame], until: Instant | None) -> Store:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import polars as pl
 
 from treadle.define.endpoints import Endpoint
 from treadle.loop.calendar import add_months, month_of, month_start
-from treadle.loop.training import Store
 from treadle.records.errors import InvalidInput
 from treadle.records.instants import Instant, iso
 from treadle.records.rows import EVENT_TIME
@@ -29,15 +30,19 @@ class Span:
     """Requests before this instant are served."""
 
 
-def plan_span(store: Store, endpoint: Endpoint, zone: str, until: Instant | None) -> Span:
-    """Return what there is to replay: all requests after the warm-up months, up to `until`.
+def plan_span(rows: Mapping[str, pl.DataFrame], endpoint: Endpoint, zone: str, until: Instant | None) -> Span:
+    """Return what there is to replay: all requests after the warm-up months, up to `until`. Pure.
 
     Raises:
         InvalidInput: there is less history than the warm-up needs.
     """
-    asked = store.rows[endpoint.requests.source.name][EVENT_TIME].sort().to_numpy()
+    source = endpoint.requests.source.name
+    asked = rows[source][EVENT_TIME].sort().to_numpy()
     if not len(asked):
-        raise InvalidInput(f"endpoint {endpoint.name!r} has no requests to replay")
+        raise InvalidInput(
+            f"endpoint {endpoint.name!r} has no requests to replay: {source!r} has no rows",
+            fix=f"give data of more than {WARM_UP_MONTHS} months",
+        )
     first = add_months(month_of(int(asked[0]), zone), WARM_UP_MONTHS)
     last = month_of(int(asked[-1]), zone)
     end = int(asked[-1]) + 1 if until is None else min(until, int(asked[-1]) + 1)

@@ -47,12 +47,14 @@ def replay(
     The first three months train the first model; every later request is answered at its time, with what was known then.
     Stopped at any moment, the same command goes on where it was. The home it leaves behind can be served by `treadle up`.
     """
+    from treadle.loop.replay_inputs import check_replayable
     from treadle.stages.data.reading import read_folder
 
     started = time.perf_counter()
     stop = None if until is None else instant(until)
     loaded = load_project(project)
     rows = read_folder(loaded.project.sources, data.resolve())  # bad data leaves no home behind
+    check_replayable(loaded.project, rows, stop)
     place = HomeFolder.at(home, create=True)
     report = _run(loaded, place, data.resolve(), rows, stop, started)
     _write(report, place, json_file, report_file, picture_file)
