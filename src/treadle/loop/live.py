@@ -27,7 +27,7 @@ from treadle.loop.stored import load_store
 from treadle.loop.training import Store
 from treadle.loop.wheel import Wheel
 from treadle.loop.world import World
-from treadle.records.errors import NotFound, NotReady
+from treadle.records.errors import NotFound, NotReady, TreadleError
 from treadle.records.instants import MINUTE, Duration, Instant, iso
 from treadle.stages.serving.predictor import Predictor
 
@@ -127,7 +127,10 @@ class Live:
         self.sync()
         loop = self.threads.get("loop")
         if self.wheel is not None and loop is not None and all(ended) and loop.wait(0.5):
-            self.wheel.flush()
+            try:
+                self.wheel.flush()
+            except TreadleError as error:
+                self.tell(f"the newest predictions are in the log but not yet in their table: {error}")
 
     def not_ready(self) -> list[str]:
         """Return why requests cannot be answered now; nothing when they can."""
