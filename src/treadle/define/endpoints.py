@@ -9,6 +9,9 @@ from treadle.define.labels import Labels, Requests
 from treadle.define.names import kind_fault, name_fault
 from treadle.records.errors import InvalidInput
 
+LOG_COLUMNS = ("prediction_id", "at", "model", "version", "score")
+"""Columns that every prediction table has beside request fields and features."""
+
 
 @dataclass(frozen=True, slots=True, init=False)
 class Endpoint:
@@ -73,7 +76,16 @@ def _column_faults(owner: str, features: FeatureSet, requests: Requests, labels:
     source = requests.source
     wanted = [("request field", field, kind) for field, kind in features.request.items()]
     wanted += [("label key", key, labels.source.columns[key]) for key in labels.key]
-    faults = []
+    faults = [
+        f"{owner}: label key {key!r} is not a request field, so a logged prediction could not be told its label"
+        for key in labels.key
+        if key not in features.request
+    ]
+    faults += [
+        f"{owner}: {name!r} is what the prediction log calls something of its own; give it another name"
+        for name in dict.fromkeys([*features.request, *features.names])
+        if name in LOG_COLUMNS
+    ]
     for role, column, kind in wanted:
         have = source.columns.get(column)
         if have is None:
