@@ -83,7 +83,11 @@ def kind_fault(
     """
     if isinstance(value, kind):
         return None
-    shown = repr(value) if isinstance(value, str | int | float | bool | None) else f"a {type(value).__name__}"
+    if isinstance(value, str | int | float | bool | None):
+        shown = repr(value)
+    else:
+        made = type(value).__name__
+        shown = f"{'an' if made[0] in 'AEIOU' else 'a'} {made}"
     return f"{owner}: {role} is {shown}; give {wanted}"
 
 
