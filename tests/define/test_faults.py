@@ -329,7 +329,7 @@ class TestLabelsAndRequests:
         with pytest.raises(InvalidInput, match="requests need a prediction time: 's' has no event_time"):
             Requests(source())
         with pytest.raises(InvalidInput, match="requests: source is 's'; give a tr"):
-            Requests("s")
+            Requests("s")  # type: ignore[arg-type]  # what is refused
 
 
 class TestEndpoint:

@@ -5,6 +5,7 @@ import pytest
 from tests.define import parts
 from treadle.define.gates import better_than_champion, loads_and_answers, no_worse_slice
 from treadle.define.monitors import Monitor, score_drift
+from treadle.define.project import Project
 from treadle.define.sources import Source, table
 from treadle.define.steps import pipeline
 from treadle.define.triggers import calibration_off, every, metric, on, score_drift_alert
@@ -18,10 +19,8 @@ def faults(**changes):
     return list(caught.value.faults)
 
 
-def monitor(endpoint, name=None):
-    return Monitor(
-        endpoint, window="7d", every="1d", drift=score_drift("psi"), **({"name": name} if name else {})
-    )
+def monitor(endpoint):
+    return Monitor(endpoint, window="7d", every="1d", drift=score_drift("psi"))
 
 
 def test_a_sound_project_lists_its_parts():
@@ -37,7 +36,7 @@ def test_a_sound_project_lists_its_parts():
 
 
 def test_an_empty_project_is_one():
-    assert parts.Project(name="empty").views == ()
+    assert Project(name="empty").views == ()
 
 
 def test_what_is_used_and_not_listed_is_said_with_its_user():
@@ -114,7 +113,8 @@ def test_a_gate_looks_at_columns_that_are_there():
 
 def test_what_stands_in_the_wrong_list_is_named_before_anything_else():
     assert faults(
-        name="Shop", timezone="Berlin", sources=[parts.facts], pipelines=[len], endpoints={"returns": 1}, gates={"champion": ["auc"]}
+        name="Shop", timezone="Berlin", sources=[parts.facts], pipelines=[len], endpoints={"returns": 1},
+        gates={"champion": ["auc"]},
     ) == [
         "project name 'Shop': use lower-case letters, digits and _, starting with a letter, at most 63",
         "timezone 'Berlin' is not known; write it like 'Europe/Berlin' or 'UTC'",
@@ -132,12 +132,14 @@ def another(until: int):
 
 def test_faults_of_all_kinds_come_together():
     assert faults(
-        pipelines=[another, another], timezone="", monitors=[monitor("delay")], gates={"x": [], "champion": [no_worse_slice("y")]}
+        pipelines=[another, another], timezone="", monitors=[monitor("delay")],
+        gates={"x": [], "champion": [no_worse_slice("y")]},
     ) == [
         "timezone '' is not known; write it like 'Europe/Berlin' or 'UTC'",
         "two definitions of pipeline 'another'",
         "monitor 'delay' watches endpoint 'delay', which is not among the endpoints",
         "trigger 'monthly' runs 'train', which is not among the pipelines",
         "gates of the alias 'x' guard nothing: no endpoint serves it (they serve champion)",
-        "the gate no_worse_slice('y') finds no such column at endpoint 'returns': name a request field, a feature or a label key",
+        "the gate no_worse_slice('y') finds no such column at endpoint 'returns': "
+        "name a request field, a feature or a label key",
     ]  # fmt: skip
