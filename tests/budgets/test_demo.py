@@ -20,7 +20,9 @@ def test_a_year_of_flights_within_its_budget(tmp_path):
     write_tables(data)
     command = [sys.executable, "-m", "treadle", "replay", "--project", ROOT / "examples" / "flights"]
     command += ["--data", data, "--home", tmp_path / "home", "--json", found]
-    done = subprocess.run([str(part) for part in command], capture_output=True, text=True, timeout=580, check=False)
+    done = subprocess.run(
+        [str(part) for part in command], capture_output=True, text=True, timeout=580, check=False
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     result = json.loads(found.read_text())
     assert sum(month["n"] for month in result["months"]) > 250_000

@@ -11,8 +11,6 @@ An adapter's author writes:
             ...                          # put other bytes where the store keeps this blob
 """
 
-
-
 from __future__ import annotations
 
 import hashlib

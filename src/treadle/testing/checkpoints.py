@@ -1,7 +1,5 @@
 """The contract of checkpoints."""
 
-
-
 from __future__ import annotations
 
 import pytest

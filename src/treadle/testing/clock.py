@@ -8,8 +8,6 @@ An adapter's author writes:
             return MyClock()
 """
 
-
-
 from __future__ import annotations
 
 import pytest

@@ -1,7 +1,5 @@
 """The contract of dataset manifests."""
 
-
-
 from __future__ import annotations
 
 import pytest

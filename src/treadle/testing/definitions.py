@@ -1,7 +1,5 @@
 """The contract of definitions."""
 
-
-
 from __future__ import annotations
 
 import hashlib

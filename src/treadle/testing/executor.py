@@ -10,8 +10,6 @@ An adapter's author writes:
             ...
 """
 
-
-
 from __future__ import annotations
 
 import signal

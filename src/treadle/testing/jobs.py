@@ -1,7 +1,5 @@
 """The contract of the job queue."""
 
-
-
 from __future__ import annotations
 
 import pytest

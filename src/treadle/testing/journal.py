@@ -1,7 +1,5 @@
 """The contract of the event journal."""
 
-
-
 from __future__ import annotations
 
 import pytest

@@ -10,8 +10,6 @@ An adapter's author writes:
             return MyLogReader(folder)
 """
 
-
-
 from __future__ import annotations
 
 import tempfile

@@ -8,8 +8,6 @@ An adapter's author writes, for this suite and for those of the narrow ports bes
             return MyMetadata(...)          # empty
 """
 
-
-
 from __future__ import annotations
 
 import inspect

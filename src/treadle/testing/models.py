@@ -1,7 +1,5 @@
 """The contract of the model registry."""
 
-
-
 from __future__ import annotations
 
 import pytest

@@ -10,8 +10,6 @@ An adapter's author writes:
             store.close()
 """
 
-
-
 from __future__ import annotations
 
 import threading

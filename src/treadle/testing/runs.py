@@ -1,7 +1,5 @@
 """The contract of runs: experiments, parameters, metrics, tags, steps, search."""
 
-
-
 from __future__ import annotations
 
 import math

@@ -12,8 +12,6 @@ An adapter's author writes:
             return MyTables(...)         # a second handle on the same store, as another process has
 """
 
-
-
 from __future__ import annotations
 
 from collections.abc import Callable

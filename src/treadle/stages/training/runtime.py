@@ -140,7 +140,7 @@ class Runtime:
         """
         for i in self._categorical:
             value = values[i]
-            if value % 1.0 and value == value:  # noqa: PLR0124  # NaN alone differs from itself
+            if value % 1.0 and value == value:  # NaN alone differs from itself
                 raise InvalidInput(
                     f"{self.package.features[i].name} has the code {value!r}, which is not whole",
                     fix="encode categories by the package's vocabulary",
