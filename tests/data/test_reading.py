@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from treadle.define.sources import Source, Table, reading_order, table
+from treadle.define.sources import Rows, Source, Table, reading_order, table
 from treadle.records.errors import InvalidInput
 from treadle.stages.data.content import ordered_digest
 from treadle.stages.data.reading import read_folder
@@ -42,7 +42,7 @@ def best(spending, customers):
     return spending.join(customers, on="customer", how="semi").sort("spent").tail(1)
 
 
-EVERYTHING = [best, spending, orders, customers]
+EVERYTHING: list[Rows] = [best, spending, orders, customers]
 
 
 def order_rows(count=6):
@@ -75,7 +75,7 @@ def faults(definitions, folder):
         read_folder(definitions, folder)
     error = caught.value
     assert error.where == str(folder)
-    assert "nothing was stored" in error.fix
+    assert "nothing was stored" in str(error.fix)
     assert str(len(error.faults)) in error.what
     return list(error.faults)
 
@@ -119,7 +119,7 @@ def test_a_missing_file_is_told_with_what_is_there(folder):
 def test_a_missing_folder_is_one_fault(tmp_path):
     with pytest.raises(InvalidInput, match="there is no data folder") as caught:
         read_folder(EVERYTHING, tmp_path / "nowhere")
-    assert "--data" in caught.value.fix
+    assert "--data" in str(caught.value.fix)
 
 
 def test_an_empty_folder_says_so(tmp_path):
@@ -235,7 +235,7 @@ def test_shuffled_rows_and_files_give_the_same_stored_rows(tmp_path_factory, see
     rows = order_rows(40).with_columns(
         at=pl.lit(START), price=pl.Series([draw.choice([1.0, 2.0]) for _ in range(40)])
     )
-    definitions = [
+    definitions: list[Rows] = [
         Source.parquet("orders", path="orders", columns=orders.columns, event_time="at"),
         spending,
     ]
@@ -273,7 +273,7 @@ class TestTables:
 
     def test_a_function_that_raises_is_named_with_its_line(self, folder):
         def broken(orders):
-            return {}["nothing"]
+            return {"one": 1}["nothing"]
 
         line = broken.__code__.co_firstlineno
         (only,) = faults([orders, self.made(broken)], folder)
