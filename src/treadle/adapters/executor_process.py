@@ -79,7 +79,7 @@ class WorkerProcess:
 
     def run(self, target: str, payload: bytes) -> tuple[Outcome, bytes] | None:
         """Run one call; None when the process died before it had answered."""
-        assert self._process.stdin is not None  # noqa: S101 - for the type checker: we asked for a pipe
+        assert self._process.stdin is not None  # for the type checker: we asked for a pipe
         os.ftruncate(self._log.fileno(), 0)
         try:
             write_frame(self._process.stdin.fileno(), Call(target=target), payload)
