@@ -97,7 +97,7 @@ def test_outside_a_run_what_needs_a_home_says_so_and_how(verb, ask):
     with pytest.raises(NotReady) as caught:
         ask()
     assert caught.value.what == f"{verb} needs a running pipeline: it reads and writes a treadle home"
-    assert "@tr.pipeline" in caught.value.fix
+    assert "@tr.pipeline" in str(caught.value.fix)
     assert caught.value.command == "treadle run PIPELINE"
 
 
