@@ -158,13 +158,14 @@ def perform_turn(
         Conflict: another process controls the home.
         TreadleError: a step failed; the run is recorded as failed.
     """
-    from treadle.adapters.clock import SystemClock
+    from treadle.adapters.clock import ShiftedClock, SystemClock
     from treadle.entry.cli._events import followed
     from treadle.loop.turn import perform
 
     rows = None if data is None else read_rows(loaded.project, data)  # bad data leaves no home behind
     opened = OpenedHome.at(home, create=rows is not None)
-    clock = SystemClock()
+    simulated = opened.notes().get("clock_end")  # a replay's home lives on in its own time
+    clock = ShiftedClock(simulated) if isinstance(simulated, int) else SystemClock()
     with open_world(opened, loaded, clock) as world:
         store = stored_rows(world, rows, clock.now())
         opened.note(project=str(loaded.folder), **({"data": str(data.resolve())} if data else {}))
