@@ -56,14 +56,15 @@ def instant(value: datetime | date | str | int) -> Instant:
 
 def _moment(value: object) -> datetime:
     """Return what a datetime, date or text says, with a zone only if it says one."""
-    if isinstance(value, str) and _DATE.fullmatch(value.strip()):
-        value = f"{value.strip()}T00:00:00+00:00"
+    moment = value
+    if isinstance(value, str):
+        text = value.strip()
+        try:
+            moment = datetime.fromisoformat(f"{text}T00:00:00+00:00" if _DATE.fullmatch(text) else text)
+        except ValueError:
+            moment = None
     elif isinstance(value, date) and not isinstance(value, datetime):
-        value = datetime(value.year, value.month, value.day, tzinfo=UTC)
-    try:
-        moment = datetime.fromisoformat(value.strip()) if isinstance(value, str) else value
-    except ValueError:
-        moment = None
+        moment = datetime(value.year, value.month, value.day, tzinfo=UTC)
     if not isinstance(moment, datetime):
         raise InvalidInput(f"{value!r} is not a time", fix="give ISO 8601 text such as 2013-04-01T00:00:00Z")
     return moment
