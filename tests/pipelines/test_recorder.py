@@ -215,7 +215,7 @@ for n in range(3):
 """
 
 
-@pytest.mark.parametrize("hit", [1, 2])
+@pytest.mark.parametrize("hit", [pytest.param(1, marks=pytest.mark.faults), 2])
 @pytest.mark.parametrize("point", ["step.before_artifact", "step.before_finish"])
 def test_a_killed_run_goes_on_at_the_step_it_was_killed_in(stores, point, hit):
     def go(failpoints=""):

@@ -30,9 +30,8 @@ def served_between(
         return nothing if columns is None else nothing.select(columns)
     since, until = (pl.lit(at, pl.Int64).cast(pl.Datetime("us", "UTC")) for at in (first, after))
     rows = world.tables.read(name).filter((pl.col("at") >= since) & (pl.col("at") < until))
-    if columns is not None:
-        rows = rows.select(columns)
-    return rows.collect().sort("at", "prediction_id")
+    ordered = rows.sort("at", "prediction_id")
+    return (ordered if columns is None else ordered.select(columns)).collect()
 
 
 def labels_known(store: Store, endpoint: Endpoint, by: Instant, since: Instant | None = None) -> pl.DataFrame:

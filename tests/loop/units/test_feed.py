@@ -22,7 +22,7 @@ PLAN = ServingPlan(FEATURES)
 
 
 @given(fact_rows(), st.integers(T0, T0 + 70), st.integers(0, 40))
-@settings(max_examples=100)
+@settings(max_examples=50)
 def test_filled_at_once_or_pushed_row_by_row_the_store_answers_the_same(rows, filled_at, more):
     end = filled_at + more
     filled, pushed = MemoryOnline(), MemoryOnline()
@@ -38,7 +38,7 @@ def test_filled_at_once_or_pushed_row_by_row_the_store_answers_the_same(rows, fi
 
 
 @given(fact_rows(), st.integers(T0, T0 + 30), st.integers(0, 50))
-@settings(max_examples=60)
+@settings(max_examples=40)
 def test_changes_come_once_each_in_the_order_in_which_they_became_known(rows, after, size):
     feed = Feed(FEATURES.views, rows)
     changes = list(feed.changes(after, after + size))
@@ -102,7 +102,7 @@ def test_a_failure_while_rows_are_applied_leaves_neither_values_nor_cursor(monke
 
 
 def failing_at_the_second(apply):
-    done = []
+    done: list[object] = []
 
     def fail(_feed, batch, change):
         if done:
@@ -144,6 +144,7 @@ def test_killed_around_a_commit_values_and_cursor_are_of_one_moment(tmp_path, po
     def held():
         store = LmdbOnline(tmp_path / "online", durable=False, map_size=1 << 24)
         at = stands_at(store)
+        assert at is not None
         with store.read() as snapshot:
             vector = dict(zip(PLAN.names, online(PLAN, snapshot, at)[0], strict=True))
         store.close()

@@ -31,7 +31,7 @@ def check(store, rows, asked_at):
 
 
 @given(fact_rows(), moments)
-@settings(max_examples=120)
+@settings(max_examples=60)
 def test_at_any_moment_the_snapshot_in_memory_gives_the_offline_vectors(rows, asked_at):
     check(MemoryOnline(), rows, asked_at)
 
@@ -46,7 +46,7 @@ def test_at_any_moment_the_snapshot_on_disk_gives_the_offline_vectors(rows, aske
 
 
 @given(fact_rows(longest=12), st.integers(T0, T0 + 30), st.integers(1, 40))
-@settings(max_examples=60)
+@settings(max_examples=40)
 def test_values_expire_by_themselves_in_a_store_that_nothing_reaches_any_more(rows, at, later):
     """No row becomes known after the last one; time goes on."""
     store, feed = MemoryOnline(), Feed(FEATURES.views, rows)

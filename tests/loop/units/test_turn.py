@@ -224,7 +224,7 @@ class TestDoingItAgain:
         def interrupt(*_arguments):
             raise KeyboardInterrupt
 
-        monkeypatch.setattr(turns.TrainingOperations, "evaluate", interrupt)
+        monkeypatch.setattr("treadle.loop.training.TrainingOperations.evaluate", interrupt)
         with pytest.raises(KeyboardInterrupt):
             turn(world, store, LATER)
         monkeypatch.undo()
@@ -303,13 +303,12 @@ world.predictions.close()
 
 
 ORDINARY = [
-    "step.before_artifact:kill@2",
     "metadata.after_commit:kill@8",
     "turn.before_verdict:kill",
     "turn.after_verdict:kill",
 ]
 MORE = [
-    *(f"step.{point}:kill@{hit}" for point in ("before_artifact", "before_finish") for hit in (1, 3)),
+    *(f"step.{point}:kill@{hit}" for point in ("before_artifact", "before_finish") for hit in (1, 2, 3)),
     *(f"blob.{point}:kill@{hit}" for point in ("before_publish", "after_publish") for hit in (1, 4)),
     *(f"metadata.{point}:kill@{hit}" for point in ("before_commit", "after_commit") for hit in (1, 2, 5, 10)),
 ]

@@ -17,7 +17,8 @@ def fit(train: tr.Frame, rate: float = 0.3) -> tr.Model:
         categorical_features=train.categorical,
         random_state=0,
     )
-    return model.fit(train.X, train.y)
+    model.fit(train.X, train.y)
+    return model
 
 
 @tr.pipeline
@@ -37,7 +38,7 @@ def divide(x: int, by: int = 0) -> float:
     return halve(x, by)
 
 
-def halve(x, by):
+def halve(x: int, by: int) -> float:
     return x / by
 
 
