@@ -26,7 +26,7 @@ class Category:
 
 
 def category(field: str) -> Category:
-    """Use a text field of the request as a categorical feature."""
+    """Use a field of the request (string, int or bool) as a categorical feature."""
     return Category(field)
 
 
@@ -43,7 +43,7 @@ class Number:
 
 
 def number(field: str) -> Number:
-    """Use a numeric field of the request as a feature."""
+    """Use a field of the request (float, int or bool) as a number."""
     return Number(field)
 
 

@@ -145,8 +145,8 @@ class Metric(msgspec.Struct, frozen=True):
 
         Args:
             by: the fall that matters, such as 0.02.
-            over: pool the readings of this span, which finds smaller falls later; None: the newest reading
-                alone.
+            over: pool the readings of this span (of 60 days at most), which finds smaller falls later; None:
+                the newest reading alone.
             monitor: whose readings; None: any monitor's.
         """
         return MetricDrops(self.name, by, None if over is None else duration(over), monitor)
