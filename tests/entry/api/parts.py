@@ -33,7 +33,7 @@ def make_project() -> tr.Project:
         event_time="asked_at",
     )
     features = tr.FeatureSet("f", request=FIELDS, features=[tr.number("weight"), tr.category("depot")])
-    labels = tr.Labels("late", source=rows, key=["parcel"], value="late")
+    labels = tr.Labels("late", source=rows, key=["depot"], value="late")
     endpoint = tr.Endpoint(
         "late", model="late_model@champion", features=features, requests=tr.Requests(rows), labels=labels
     )
