@@ -87,7 +87,7 @@ _ROW = st.tuples(
 )
 
 
-@settings(max_examples=120)
+@settings(max_examples=60)
 @given(
     values=st.lists(_ROW, max_size=12),
     seed=st.integers(0, 9),

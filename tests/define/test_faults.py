@@ -359,6 +359,15 @@ class TestEndpoint:
             "endpoint 'returns': label key 'order' is int, but string in the requests' source 'poor'",
         ]
 
+    def test_a_logged_prediction_can_be_told_its_label(self):
+        fields = {"customer": "string", "score": "float"}
+        rich = source("rich", columns={**parts.orders.columns, "score": "float"}, event_time="at")
+        features = FeatureSet("f", request=fields, features=[number("score")])
+        assert faults(parts.endpoint, features=features, requests=Requests(rich)) == [
+            "endpoint 'returns': label key 'order' is not a request field, so a logged prediction could not be told its label",
+            "endpoint 'returns': 'score' is what the prediction log calls something of its own; give it another name",
+        ]
+
     def test_a_sound_endpoint_knows_its_model_and_alias(self):
         made = parts.endpoint()
         assert (made.model_name, made.alias) == ("returns", "champion")
