@@ -46,8 +46,8 @@ class FlightsOracle:
         local_day = f["sched"].astimezone(NEW_YORK).date()
         for days in (0, 1):
             day = local_day + timedelta(days=days)
-            clock = divmod(f["sched_arr_time"], 100)
-            there = datetime(day.year, day.month, day.day, *clock, tzinfo=ZoneInfo(zone)).astimezone(UTC)
+            hour, minute = divmod(f["sched_arr_time"], 100)
+            there = datetime(day.year, day.month, day.day, hour, minute, tzinfo=ZoneInfo(zone)).astimezone(UTC)
             if there > f["sched"]:
                 break
         f["sched_arr"] = there

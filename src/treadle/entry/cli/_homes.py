@@ -84,6 +84,21 @@ def now() -> Instant:
     return SystemClock().now()
 
 
+def home_now(home: Home) -> Instant:
+    """Return the present instant as the home lives it: a replay's home goes on from where the replay ended."""
+    from contextlib import closing
+
+    from treadle.loop.feed import stands_at
+
+    simulated = home.notes().get("clock_end")
+    if not isinstance(simulated, int):
+        return now()
+    if not (home.folder / "online" / "data.mdb").is_file():
+        return simulated
+    with closing(home.online()) as online:
+        return max(simulated, stands_at(online) or simulated)
+
+
 def when(at: Instant | None) -> str | None:
     """Return an instant as ISO 8601 text, or None. Pure."""
     return None if at is None else iso(at)

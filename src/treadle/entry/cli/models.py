@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from treadle.entry.cli._homes import for_people, now, open_home, opened_metadata, reading, when
+from treadle.entry.cli._homes import for_people, home_now, open_home, opened_metadata, reading, when
 from treadle.entry.cli._shared import (
     DEFAULT_HOME,
     AsJson,
@@ -23,7 +23,7 @@ from treadle.entry.cli._shared import (
     note,
 )
 from treadle.records.errors import InvalidInput, NotFound
-from treadle.records.instants import SECOND, iso
+from treadle.records.instants import SECOND, Instant, iso
 from treadle.records.models import (
     CHAMPION,
     AliasChange,
@@ -103,7 +103,7 @@ def promote(
         if before is not None and before.version == version.version:
             note(f"{name}@{alias} is version {version.version} already; nothing was changed")
         else:
-            move_alias(metadata, version, alias, before, f"by hand: {reason.strip()}")
+            move_alias(metadata, version, alias, before, f"by hand: {reason.strip()}", home_now(opened))
     previous = before.version if before else None
     done: dict[str, Plain] = {"model": name, "alias": alias, "version": version.version, "previous": previous}
     done["changed"] = previous != version.version
@@ -154,7 +154,12 @@ def check_package(blobs: Blobs, version: ModelVersion) -> None:
 
 
 def move_alias(
-    metadata: Metadata, version: ModelVersion, alias: str, before: ModelVersion | None, reason: str
+    metadata: Metadata,
+    version: ModelVersion,
+    alias: str,
+    before: ModelVersion | None,
+    reason: str,
+    at: Instant,
 ) -> None:
     """Point an alias at a version in one transaction, if it still names what was shown to the person.
 
@@ -163,7 +168,7 @@ def move_alias(
     """
     expected = before.version if before else None
     with metadata.begin() as unit:
-        unit.models.set_alias(version.model, alias, version.version, now(), reason=reason, expected=expected)
+        unit.models.set_alias(version.model, alias, version.version, at, reason=reason, expected=expected)
 
 
 def undo_command(name: str, alias: str, version: int) -> str:

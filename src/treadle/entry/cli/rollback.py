@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from treadle.entry.cli._homes import for_people, now, open_home, opened_metadata, when
+from treadle.entry.cli._homes import for_people, home_now, open_home, opened_metadata, when
 from treadle.entry.cli._shared import DEFAULT_HOME, AsJson, Home, Plain, command_app, emit_record, note_record
 from treadle.entry.cli.models import check_package, report_of, undo_command
 from treadle.records.errors import InvalidInput, TreadleError
@@ -50,9 +50,10 @@ def rollback(
         record = described(plan, blobs, present, target)
         if not yes:
             confirm(record, plan)
+        at = home_now(opened)
         with metadata.begin() as unit:
             unit.models.set_alias(
-                model, alias, plan.to, now(), reason=rollback_reason(plan, reason), expected=plan.version
+                model, alias, plan.to, at, reason=rollback_reason(plan, reason), expected=plan.version
             )
     done = {**record, "done": True, "undo": undo_command(model, alias, plan.version)}
     emit_record(done if as_json else for_people(done), as_json=as_json)
