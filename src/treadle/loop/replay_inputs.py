@@ -19,6 +19,7 @@ from treadle.stages.data.content import content_hash
 from treadle.stages.data.ingest import store_rows
 
 CHECKPOINT = "replay-inputs"
+_WORDS = {"data": "other data", "definitions": "other definitions", "until": "another end (--until)"}
 
 
 def check_replayable(project: Project, rows: Mapping[str, pl.DataFrame], until: Instant | None) -> None:
@@ -61,7 +62,7 @@ def prepare_store(world: World, rows: Mapping[str, pl.DataFrame], until: Instant
                 if not isinstance(saved.value, dict) or saved.value.get(name) != value
             ]
             raise Conflict(
-                f"the home holds a replay of other {' and '.join(changed)}",
+                f"the home holds a replay of {' and '.join(_WORDS[name] for name in changed)}",
                 fix="replay into a new home, so that what this one shows stays explained",
                 command="treadle replay … --home NEW_DIR",
             )
