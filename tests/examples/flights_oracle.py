@@ -47,7 +47,9 @@ class FlightsOracle:
         for days in (0, 1):
             day = local_day + timedelta(days=days)
             hour, minute = divmod(f["sched_arr_time"], 100)
-            there = datetime(day.year, day.month, day.day, hour, minute, tzinfo=ZoneInfo(zone)).astimezone(UTC)
+            there = datetime(day.year, day.month, day.day, hour, minute, tzinfo=ZoneInfo(zone)).astimezone(
+                UTC
+            )
             if there > f["sched"]:
                 break
         f["sched_arr"] = there
