@@ -83,6 +83,7 @@ def test_a_whole_replay_run_again_reports_the_same_and_changes_nothing(replayed,
     [
         "step.before_finish:kill@2",
         "turn.before_verdict:kill",
+        "turn.before_verdict:kill@2",
         "turn.after_verdict:kill@2",
         "replay.after_log:kill@5",
         "controller.after_decision:kill@9",

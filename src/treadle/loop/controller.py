@@ -24,7 +24,7 @@ from treadle.records.digests import Json
 from treadle.records.errors import InvalidInput
 from treadle.records.events import Event
 from treadle.records.failpoints import failpoint
-from treadle.records.instants import DAY, HOUR, Instant
+from treadle.records.instants import DAY, Duration, Instant
 from treadle.records.jobs import JobState
 from treadle.records.readings import MonitorReading
 from treadle.records.rows import KNOWN_AT
@@ -32,7 +32,8 @@ from treadle.stages.monitoring.windows import is_due
 from treadle.stages.serving.prediction_log import PredictionFlusher
 
 TURN = "loop.turn"
-LEASE = HOUR
+LEASE: Duration = 1
+"""The shortest there is: the home's lock keeps other controllers out, so a job that is still running belongs to a dead one."""
 KEPT_READINGS = 60 * DAY
 """How far back readings are given to the triggers."""
 
@@ -204,10 +205,10 @@ class Controller:
         return int((new if since is None else new & (known > since)).sum())
 
     def _drain(self, at: Instant) -> list[Turned]:
-        """Perform every queued turn. The caller is the home's only controller, so a lease left by a dead one is void."""
+        """Perform every queued turn, those first that a killed controller had begun."""
         turned: list[Turned] = []
         while True:
-            tick = self._world.metadata.tick() + LEASE + 1
+            tick = self._world.metadata.tick()
             with self._world.metadata.begin() as unit:
                 job = unit.jobs.claim("controller", LEASE, at, tick, kinds=[TURN])
             if job is None:
