@@ -209,6 +209,8 @@ class Load:
     def __init__(self, server: Server, clients: int = 3) -> None:
         self.answers: list[tuple[int, dict]] = []
         self.broken: list[str] = []
+        self.leaving = False
+        """The server is closing: it may close a kept-alive connection at the moment that a client begins to write on it."""
         self._server = server
         self._stopping = False
         self._threads = [threading.Thread(target=self._run, args=(n,), daemon=True) for n in range(clients)]
@@ -225,7 +227,8 @@ class Load:
                 except ConnectionRefusedError:
                     return
                 except (OSError, http.client.HTTPException) as error:
-                    self.broken.append(repr(error))
+                    if not (self.leaving and isinstance(error, BrokenPipeError)):  # could not even be asked
+                        self.broken.append(repr(error))
                     return
 
     def wait_for(self, answers: int) -> None:

@@ -82,7 +82,8 @@ def test_a_terminated_server_finishes_what_it_was_asked(serve, home):
     server = serve(*FROM)
     load = Load(server, clients=4)
     load.wait_for(100)
-    server.signal(signal.SIGTERM)
+    load.leaving = True
+        server.signal(signal.SIGTERM)
     load.join()
     assert server.wait() == 0
     assert load.broken == []
