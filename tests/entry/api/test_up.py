@@ -83,7 +83,7 @@ def test_a_terminated_server_finishes_what_it_was_asked(serve, home):
     load = Load(server, clients=4)
     load.wait_for(100)
     load.leaving = True
-        server.signal(signal.SIGTERM)
+    server.signal(signal.SIGTERM)
     load.join()
     assert server.wait() == 0
     assert load.broken == []
