@@ -9,6 +9,7 @@ SHELL := bash
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
+UV = $(or $(shell command -v uv),$(BIN)/uv)
 LOCKS := requirements/dev.txt requirements/build.txt requirements/uv.txt
 WORKERS ?= 2
 ARGS ?=
@@ -72,6 +73,7 @@ faults: $(READY) ## Kill processes at named points and see that nothing is lost
 
 .PHONY: test-clients
 test-clients: $(READY) ## Drive treadle with the real clients of the protocols it speaks
+	$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements/clients.txt
 	$(BIN)/python -m pytest -m clients $(TESTS) $(ARGS)
 
 .PHONY: bench
@@ -88,7 +90,8 @@ docs-check: $(READY) ## Run every example in the README and the docs
 lock: | $(READY) ## Write the locks anew from pyproject.toml (ARGS=--upgrade for the newest versions)
 	$(BIN)/uv pip compile --group pyproject.toml:bootstrap $(COMPILE) --output-file requirements/uv.txt
 	$(BIN)/uv pip compile --group pyproject.toml:build $(COMPILE) --output-file requirements/build.txt
-	$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --group demo $(COMPILE) --output-file requirements/dev.txt
+	$(BIN)/uv pip compile pyproject.toml --extra all --group dev --group demo $(COMPILE) --output-file requirements/dev.txt
+	$(BIN)/uv pip compile --group pyproject.toml:clients --constraints requirements/dev.txt $(COMPILE) --output-file requirements/clients.txt
 
 COMPILE = --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 	--no-emit-index-annotation --custom-compile-command "make lock" $(ARGS)

@@ -29,18 +29,34 @@ def pinned(lock: Path) -> dict[str, set[str]]:
 
 
 def declared() -> list[Requirement]:
-    """Every direct dependency: of the package, of its extras, and of the groups that go into the dev lock."""
-    groups = PROJECT["dependency-groups"]
+    """Every direct dependency: of the package, of the extras in `all`, and of the groups that go into the dev lock."""
+    groups, extras = PROJECT["dependency-groups"], PROJECT["project"]["optional-dependencies"]
+    everything = set(Requirement(extras["all"][0]).extras)
     texts = [
         *PROJECT["project"]["dependencies"],
-        *(text for extra in PROJECT["project"]["optional-dependencies"].values() for text in extra),
+        *(text for name in sorted(everything) for text in extras[name]),
         *(text for group in ("bootstrap", "dev", "demo") for text in groups[group] if isinstance(text, str)),
     ]
     return [one for one in map(Requirement, texts) if one.name != PROJECT["project"]["name"]]
 
 
-def test_the_three_locks_are_there() -> None:
-    assert [lock.name for lock in LOCKS] == ["build.txt", "dev.txt", "uv.txt"]
+def test_the_four_locks_are_there() -> None:
+    assert [lock.name for lock in LOCKS] == ["build.txt", "clients.txt", "dev.txt", "uv.txt"]
+
+
+def test_all_means_every_extra_but_the_one_that_wants_a_java() -> None:
+    extras = PROJECT["project"]["optional-dependencies"]
+    assert set(extras) - Requirement(extras["all"][0]).extras - {"all"} == {"spark"}
+
+
+def test_the_clients_are_locked_and_agree_with_the_dev_lock() -> None:
+    clients, dev = (pinned(ROOT / "requirements" / name) for name in ("clients.txt", "dev.txt"))
+    for text in (*PROJECT["dependency-groups"]["clients"], *PROJECT["project"]["optional-dependencies"]["spark"]):
+        requirement = Requirement(text)
+        assert all(requirement.specifier.contains(v) for v in clients[canonicalize_name(requirement.name)])
+    assert {name: dev[name] for name in clients if name in dev} == {
+        name: versions for name, versions in clients.items() if name in dev
+    }
 
 
 @pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.name)
