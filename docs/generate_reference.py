@@ -49,7 +49,7 @@ class Group:
 
 GROUPS = (
     Group("The project", "", ("Project",)),
-    Group("Rows and when they are known", "", ("Source", "table", "Entity")),
+    Group("Rows and when they are known", "", ("Source", "secret", "table", "Entity")),
     Group(
         "Features",
         "In a feature set a view's feature is called `{view}_{feature}`.",
@@ -108,7 +108,18 @@ UNCALLED = {
 """Names that nobody calls, or that are called as their base is."""
 
 MEMBERS: dict[str, tuple[tuple[str, object], ...]] = {
-    "Source": (("Source.parquet", Source.parquet),),
+    "Source": (
+        ("Source.parquet", Source.parquet),
+        ("Source.csv", Source.csv),
+        ("Source.json", Source.json),
+        ("Source.sql", Source.sql),
+        ("Source.delta", Source.delta),
+        ("Source.push", Source.push),
+        ("Source.inbox", Source.inbox),
+        ("Source.redis", Source.redis),
+        ("Source.nats", Source.nats),
+        ("Source.kafka", Source.kafka),
+    ),
     "FeatureView": (("view.select", FeatureView.select),),
     "WindowView": (("view.select", WindowView.select),),
     "Frame": (
@@ -126,7 +137,7 @@ MEMBERS: dict[str, tuple[tuple[str, object], ...]] = {
 }
 """What of a name's own parts a person uses, as it is written."""
 
-SHOWN = {"Text": "str", "Plain": "constant", "pl.Expr": "polars.Expr"}
+SHOWN = {"Text": "str", "Plain": "constant", "pl.Expr": "polars.Expr", "Address": "str | SecretRef"}
 """Names of types that say more under another name."""
 
 _SECTION = re.compile(r"^(Args|Returns|Raises):$", re.MULTILINE)
@@ -187,6 +198,8 @@ def _call(written: str, value: object) -> str:
 
 
 def _parameter(parameter: inspect.Parameter) -> str:
+    if parameter.kind is parameter.VAR_KEYWORD:
+        return f"**{parameter.name}"
     star = "*" if parameter.kind is parameter.VAR_POSITIONAL else ""
     annotation = parameter.annotation
     kind = annotation if isinstance(annotation, str) else getattr(annotation, "__name__", str(annotation))

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from treadle.define.project import Project as Project
     from treadle.define.row_features import row_feature as row_feature
     from treadle.define.sources import Source as Source
-    from treadle.define.sources import table as table
+    from treadle.define.tables import table as table
     from treadle.define.steps import pipeline as pipeline
     from treadle.define.steps import step as step
     from treadle.define.tracing import coalesce as coalesce
@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from treadle.records.frames import Frame as Frame
     from treadle.records.instants import Duration as Duration
     from treadle.records.instants import Instant as Instant
+    from treadle.records.secrets import secret as secret
     from treadle.records.trained import Model as Model
 
 __version__ = "0.1.0"
@@ -115,9 +116,10 @@ _HOME = {
     "row_feature": "treadle.define.row_features",
     "score_drift": "treadle.define.monitors",
     "score_drift_alert": "treadle.define.triggers",
+    "secret": "treadle.records.secrets",
     "split": "treadle.define.operations",
     "step": "treadle.define.steps",
-    "table": "treadle.define.sources",
+    "table": "treadle.define.tables",
     "total": "treadle.define.views",
     "training_set": "treadle.define.operations",
     "when": "treadle.define.tracing",
