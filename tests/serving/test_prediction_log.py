@@ -1,5 +1,6 @@
 """From the log to the table: every prediction once, whatever was interrupted."""
 
+import dataclasses
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 import treadle as tr
 from treadle.adapters.log import FileLog
 from treadle.adapters.tables import DeltaTables
+from treadle.records.errors import Corrupt
 from treadle.records.predictions import Prediction, encode_prediction
 from treadle.stages.serving import prediction_log
 from treadle.stages.serving.prediction_log import PredictionFlusher, table_name
@@ -116,3 +118,33 @@ def test_a_flush_cut_off_between_two_commits_goes_on_after_the_first(endpoint, l
     assert ids(tables) == ["p0", "p1", "p2"]
     assert PredictionFlusher([endpoint], log, tables).flush() == 4
     assert ids(tables) == sorted(f"p{n}" for n in range(7))
+
+
+def test_a_flush_reads_only_what_is_new_also_for_an_endpoint_that_nobody_asks(endpoint, log, tables):
+    quiet = dataclasses.replace(endpoint, name="quiet")
+    read = []
+
+    class Counting:
+        def read(self, since):
+            for position, one in log.read(since):
+                read.append(position)
+                yield position, one
+
+    flusher = PredictionFlusher([endpoint, quiet], Counting(), tables)
+    log.append_many([record(n) for n in range(5)])
+    assert flusher.flush() == 5
+    assert len(read) == 5
+    log.append(record(5))
+    assert (flusher.flush(), flusher.flush()) == (1, 0)
+    assert len(read) == 6
+
+
+def test_what_stands_before_a_damage_is_written_and_the_damage_is_told(endpoint, log, tables):
+    ends = [log.append(record(n)) for n in range(5)]
+    (segment,) = log._folder.glob("*.log")
+    with segment.open("r+b") as file:
+        file.seek(ends[2] + 20)
+        file.write(b"????")
+    with pytest.raises(Corrupt):
+        PredictionFlusher([endpoint], log, tables).flush()
+    assert ids(tables) == ["p0", "p1", "p2"]

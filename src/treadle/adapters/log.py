@@ -84,6 +84,8 @@ class FileLogReader:
             with self._open(base) as descriptor:
                 for after, record in whole_records(descriptor, base, position):
                     position = after
+                    if record is None:  # filling, where bytes were lost
+                        continue
                     yield after, record
                     left -= 1
                     if not left:
@@ -167,7 +169,7 @@ class FileLog(FileLogReader):
         self._fd = -1
         self._closed: str | None = None
         self._folder.mkdir(parents=True, exist_ok=True)
-        self._lock = _take_lock(self._folder)
+        self._lock = take_lock(self._folder)
         try:
             self._continue_from((list_segments(self._folder) or [0])[-1])
         except BaseException:
@@ -363,7 +365,12 @@ class _Opened:
         os.close(self._descriptor)
 
 
-def _take_lock(folder: Path) -> int:
+def take_lock(folder: Path) -> int:
+    """Take the lock of a log's one writer; returns the descriptor that holds it.
+
+    Raises:
+        Conflict: another process, or another object in this one, has it.
+    """
     lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

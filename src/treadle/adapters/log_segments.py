@@ -10,6 +10,10 @@ and the next segment starts where this one ends. A frame is:
     4 bytes   CRC-32 over the frame's position (8 bytes), the length (4) and the record
     …         the record
 
+A frame with the other mark is void: its record is filling, put where bytes were lost (see `log_mending`). Positions behind
+it stay what they were, and no reader is shown it. Its checksum is the complement of a record's, so that a damaged
+mark never turns the one into the other.
+
 The position in the checksum makes a frame valid at its place only: a log's bytes stored as a record in
 another log, or a page of an older file that a file system brings back after a crash, are not taken for
 records.
@@ -32,9 +36,13 @@ LARGEST = 256 << 20
 """The largest record, in bytes."""
 
 _MARK = b"\xf1tl\x0a"
+_VOID = b"\xf1tl\x00"
+_SIGN = b"\xf1tl"
+"""What both marks begin with."""
 _HEAD = struct.Struct("<4sII")
 _SALT = struct.Struct("<QI")
 _CHUNK = 1 << 20
+_COMPLEMENT = 0xFFFFFFFF
 
 
 def frame(position: int, record: bytes) -> bytes:
@@ -52,6 +60,25 @@ def frame(position: int, record: bytes) -> bytes:
     return _HEAD.pack(_MARK, length, crc32(record, crc32(_SALT.pack(position, length)))) + record
 
 
+def void_frames(position: int, size: int) -> Iterator[bytes]:
+    """Yield void frames that fill exactly `size` bytes from the position on; a frame is at most a mebibyte.
+
+    Raises:
+        InvalidInput: there is no room for a frame.
+    """
+    if size < OVERHEAD:
+        raise InvalidInput(f"{size} bytes have no room for a frame")
+    while size:
+        taken = min(size, _CHUNK)
+        if 0 < size - taken < OVERHEAD:
+            taken -= OVERHEAD  # what is left has to hold a frame too
+        length = taken - OVERHEAD
+        filling = bytes(length)
+        checksum = crc32(filling, crc32(_SALT.pack(position, length))) ^ _COMPLEMENT
+        yield _HEAD.pack(_VOID, length, checksum) + filling
+        position, size = position + taken, size - taken
+
+
 def segment_path(folder: Path, base: int) -> Path:
     """Return the file of the segment that starts at the position."""
     return folder / f"{base:020d}.log"
@@ -63,10 +90,10 @@ def list_segments(folder: Path) -> list[int]:
     return sorted(int(name[:20]) for name in names if len(name) == 24 and name[:20].isdecimal())
 
 
-def whole_records(descriptor: int, base: int, position: int) -> Iterator[tuple[int, bytes]]:
+def whole_records(descriptor: int, base: int, position: int) -> Iterator[tuple[int, bytes | None]]:
     """Yield `(position after, record)` from the position on, until the file ends or a frame is not whole.
 
-    Reads a mebibyte at a time; about 1 µs a record.
+    A void frame has None for its record. Reads a mebibyte at a time; about 1 µs a record.
     """
     wanted = _CHUNK
     while True:
@@ -74,16 +101,18 @@ def whole_records(descriptor: int, base: int, position: int) -> Iterator[tuple[i
         offset, length = 0, 0
         while offset + OVERHEAD <= len(data):
             mark, length, checksum = _HEAD.unpack_from(data, offset)
-            if mark != _MARK or length > LARGEST:
+            if mark not in (_MARK, _VOID) or length > LARGEST:
                 return
             after = offset + OVERHEAD + length
             if after > len(data):
                 break
             record = data[offset + OVERHEAD : after]
+            if mark == _VOID:
+                checksum ^= _COMPLEMENT
             if crc32(record, crc32(_SALT.pack(position + offset, length))) != checksum:
                 return
             offset = after
-            yield position + offset, record
+            yield position + offset, record if mark == _MARK else None
         if offset:
             position, wanted = position + offset, _CHUNK
         elif len(data) < wanted:
@@ -95,11 +124,11 @@ def whole_records(descriptor: int, base: int, position: int) -> Iterator[tuple[i
 def next_whole(descriptor: int, base: int, position: int) -> int | None:
     """Return where the first whole frame behind the position starts, or None; reads the rest of the file."""
     rest = os.pread(descriptor, max(os.fstat(descriptor).st_size - (position - base), 0), position - base)
-    found = rest.find(_MARK, 1)
+    found = rest.find(_SIGN, 1)
     while found >= 0:
         if _is_whole(rest, found, position + found):
             return position + found
-        found = rest.find(_MARK, found + 1)
+        found = rest.find(_SIGN, found + 1)
     return None
 
 
@@ -117,8 +146,13 @@ def last_whole(descriptor: int, base: int, position: int) -> int:
 def _is_whole(data: bytes, offset: int, position: int) -> bool:
     if offset + OVERHEAD > len(data):
         return False
+    mark: bytes
     length: int
     checksum: int
-    _, length, checksum = _HEAD.unpack_from(data, offset)
+    mark, length, checksum = _HEAD.unpack_from(data, offset)
+    if mark == _VOID:
+        checksum ^= _COMPLEMENT
+    elif mark != _MARK:
+        return False
     record = memoryview(data)[offset + OVERHEAD : offset + OVERHEAD + length]
     return len(record) == length and crc32(record, crc32(_SALT.pack(position, length))) == checksum

@@ -227,7 +227,8 @@ def test_a_log_that_is_not_the_one_of_the_tables_fails(own_shop):
     tables.append("predictions/returns", pl.DataFrame({"x": [1]}), writer=("prediction-log", end + 1))
     code, checks = examined(own_shop)
     assert code == 1
-    assert "the log does not have" in checks["prediction log"]["found"]
+    assert "the log ends at" in checks["prediction log"]["found"]
+    assert checks["prediction log"]["fix"].endswith(f"treadle doctor --home {own_shop.home} --mend")
 
 
 def test_a_home_that_others_can_look_into_is_worth_a_look(own_shop):

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from treadle.bootstrap import Home
 from treadle.entry.cli._homes import now, opened_metadata
+from treadle.entry.cli._log import log_fix
 from treadle.records.errors import TreadleError
 from treadle.records.instants import DAY, SECOND, Instant, iso, short
 from treadle.records.models import CHAMPION, ModelVersion
@@ -69,8 +70,8 @@ def home_findings(home: Home) -> Iterator[Finding]:
         yield from _guarded(check.__name__.strip("_"), check, home)
     if not (home.folder / "metadata.db").is_file():
         return
-    for check in (_metadata, _packages, _champions, _online, _predictions):
-        yield from _guarded(check.__name__.strip("_"), check, home)
+    for check in (_metadata, _packages, _champions, _online, _prediction_log):
+        yield from _guarded(check.__name__.strip("_").replace("_", " "), check, home)
 
 
 def _guarded(name: str, check: Check, home: Home) -> Iterator[Finding]:
@@ -277,29 +278,17 @@ def _newest_known(home: Home, metadata: Metadata, by: Instant) -> Instant | None
     return max(newest, default=None)
 
 
-def _predictions(home: Home) -> Iterator[Finding]:
+def _prediction_log(home: Home) -> Iterator[Finding]:
     if not (home.folder / "predictions").is_dir():
         yield Finding("prediction log", "ok", "nothing was predicted yet")
         return
     from treadle.adapters.log import FileLogReader
-    from treadle.records.predictions import decode_prediction
-    from treadle.stages.serving.prediction_log import table_name
+    from treadle.stages.serving.log_check import examine
 
-    log = FileLogReader(home.folder / "predictions")
-    records, end, endpoints = 0, log.start(), set()
-    for position, record in log.read():
-        records, end = records + 1, position
-        endpoints.add(decode_prediction(record).endpoint)
-    tables = home.tables()
-    moved = {
-        name: tables.writer_number(table_name(name), "prediction-log") or 0 for name in sorted(endpoints)
-    }
-    ahead = [name for name, position in moved.items() if position > log.end()]
-    if ahead:
-        fix = "restore the folder predictions/ from the backup that the tables are from"
-        found = f"the tables of {', '.join(ahead)} hold predictions that the log does not have"
-        yield Finding("prediction log", "fail", found, fix)
+    found = examine(FileLogReader(home.folder / "predictions"), home.tables())
+    if found.faults:
+        yield Finding("prediction log", "fail", "; ".join(found.faults), log_fix(home))
         return
-    waiting = max((end - position for position in moved.values()), default=0)
-    later = f", {waiting:,} bytes not in the tables yet" if waiting else ", all in the tables"
-    yield Finding("prediction log", "ok", f"{records:,} readable records{later if records else ''}")
+    later = f", {found.waiting:,} bytes not in the tables yet" if found.waiting else ", all in the tables"
+    said = f"{found.records:,} readable records{later if found.records else ''}"
+    yield Finding("prediction log", "ok", said)

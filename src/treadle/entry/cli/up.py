@@ -14,6 +14,7 @@ import typer
 from treadle.bootstrap import Home as OpenedHome
 from treadle.bootstrap import open_world
 from treadle.entry.cli._homes import open_project
+from treadle.entry.cli._log import check_log
 from treadle.entry.cli._shared import (
     DEFAULT_HOME,
     DEFAULT_PROJECT,
@@ -78,6 +79,7 @@ def up(
     clock = _clock(opened, None if start is None else instant(start))
     _log_to_stderr()
     with open_world(opened, loaded, clock) as world, closing(listen(binding)) as listener:
+        check_log(opened, world)
         opened.note(project=str(loaded.folder))
         token = admin_token(opened.folder, os.environ.get(VARIABLE), renew=new_token)
         if token.shown is not None:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import polars as pl
 
 from treadle.define.endpoints import Endpoint
 from treadle.define.feature_sets import FeatureSet
-from treadle.ports.log import AppendLog
+from treadle.ports.log import AppendLog, LogReader
 from treadle.ports.tables import Tables
+from treadle.records.errors import Corrupt
 from treadle.records.predictions import Prediction, decode_prediction
 
 FLUSH_ROWS = 50_000
 """At most this many predictions go into one table commit, to bound memory."""
+
+WRITER = "prediction-log"
+"""The tables' writer whose number is the position in the log up to which they have been filled."""
 
 _DTYPES: dict[str, pl.DataType] = {
     "float": pl.Float64(),
@@ -79,37 +83,76 @@ class PredictionFlusher:
     """Moves predictions from the log to their tables, once each.
 
     A table commit carries the log position it reaches, so after a crash the same records are offered again
-    and taken only where they are missing.
+    and taken only where they are missing. What has been read stays read while this object lives: a flush costs what was
+    appended since the one before, also for endpoints that nobody asks.
     """
 
     def __init__(self, endpoints: Sequence[Endpoint], log: AppendLog, tables: Tables) -> None:
         self._endpoints = {endpoint.name: endpoint for endpoint in endpoints}
         self._log = log
         self._tables = tables
+        self._looked_at = 0
 
     def flush(self) -> int:
-        """Write what the tables don't have yet; returns how many predictions were written."""
-        return sum(self._flush_endpoint(endpoint) for endpoint in self._endpoints.values())
+        """Write what the tables don't have yet; returns how many predictions were written.
 
-    def _flush_endpoint(self, endpoint: Endpoint) -> int:
-        name = table_name(endpoint.name)
-        done = self._tables.writer_number(name, "prediction-log") or 0
-        written = 0
-        for position, chunk in self._chunks(endpoint.name, done):
-            if chunk:
-                frame = to_frame(chunk, endpoint.features)
-                self._tables.append(name, frame, writer=("prediction-log", position))
-                written += len(chunk)
+        Raises:
+            InvalidInput: a table has been filled from positions that the log does not have.
+            Corrupt: the log is damaged; what stands before the damage was written.
+        """
+        if not self._endpoints:
+            return 0
+        done = {name: self._tables.writer_number(table_name(name), WRITER) or 0 for name in self._endpoints}
+        # What an endpoint's table has not got before the place that was read last is not there: it was of other endpoints.
+        since = {name: max(position, self._looked_at) for name, position in done.items()}
+        waiting: dict[str, list[Prediction]] = {name: [] for name in self._endpoints}
+        start = position = min(since.values())
+        written, damage = 0, None
+        try:
+            for position, record in self._log.read(start):
+                prediction = decode_prediction(record)
+                name = prediction.endpoint
+                if position > since.get(name, position):
+                    waiting[name].append(prediction)
+                    if len(waiting[name]) >= FLUSH_ROWS:
+                        written += self._write(name, waiting[name], position)
+        except Corrupt as error:
+            damage = error
+        for name, chunk in waiting.items():
+            written += self._write(name, chunk, position)
+        if damage is not None:
+            raise damage
+        self._looked_at = position
         return written
 
-    def _chunks(self, endpoint: str, since: int) -> Iterator[tuple[int, list[Prediction]]]:
-        chunk: list[Prediction] = []
-        position = since
-        for position, record in self._log.read(since):
-            prediction = decode_prediction(record)
-            if prediction.endpoint == endpoint:
-                chunk.append(prediction)
-            if len(chunk) >= FLUSH_ROWS:
-                yield position, chunk
-                chunk = []
-        yield position, chunk
+    def _write(self, name: str, chunk: list[Prediction], position: int) -> int:
+        if not chunk:
+            return 0
+        frame = to_frame(chunk, self._endpoints[name].features)
+        self._tables.append(table_name(name), frame, writer=(WRITER, position))
+        written = len(chunk)
+        chunk.clear()
+        return written
+
+
+def refill(endpoint: Endpoint, log: LogReader, tables: Tables) -> int:
+    """Write the predictions that the log has and the table has not, wherever they stand; returns how many.
+
+    For a log that is not the one the table was filled from: positions say nothing then, and ids are compared. Reads both whole.
+    """
+    name = table_name(endpoint.name)
+    there: set[str] = set()
+    if tables.exists(name):
+        there.update(tables.read(name).select("prediction_id").collect()["prediction_id"])
+    chunk: list[Prediction] = []
+    for _, record in log.read():
+        prediction = decode_prediction(record)
+        if prediction.endpoint == endpoint.name and prediction.prediction_id not in there:
+            chunk.append(prediction)
+            there.add(prediction.prediction_id)
+    number, end = tables.writer_number(name, WRITER) or 0, log.end()
+    if chunk or end > number > 0:
+        tables.append(
+            name, to_frame(chunk, endpoint.features), writer=(WRITER, end) if end > number else None
+        )
+    return len(chunk)
