@@ -24,6 +24,8 @@ class _State:
 class MemoryOnline:
     """An online store of one process; it ends with it."""
 
+    remote = False
+
     def __init__(self) -> None:
         self._committed = _State()
         self._writer = threading.Lock()
@@ -39,7 +41,7 @@ class MemoryOnline:
         values = _values(self.state(), view)
         return [values.get(key) for key in keys]
 
-    def read(self) -> MemoryReader:
+    def read(self, wanted: Sequence[tuple[str, bytes]] = ()) -> MemoryReader:
         """See `Online.read`."""
         return MemoryReader(self)
 

@@ -89,6 +89,9 @@ class Batch(Protocol):
 class Online(Protocol):
     """The online store. Every method raises `InvalidInput` on a malformed view name."""
 
+    remote: bool
+    """Whether a read is a round trip, so that it pays to say with the snapshot what is wanted."""
+
     def get(self, view: str, key: bytes) -> bytes | None:
         """Return the key's value, or None."""
         ...
@@ -97,8 +100,13 @@ class Online(Protocol):
         """Return the values of the keys, in their order, all of one moment."""
         ...
 
-    def read(self) -> AbstractContextManager[Reader]:
-        """Open a snapshot over all views."""
+    def read(self, wanted: Sequence[tuple[str, bytes]] = ()) -> AbstractContextManager[Reader]:
+        """Open a snapshot over all views.
+
+        Args:
+            wanted: views and keys that will be asked for, if known. A store across a network fetches them with the
+                snapshot in one round trip; others take no notice.
+        """
         ...
 
     def begin(self) -> Batch:
