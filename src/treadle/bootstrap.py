@@ -229,14 +229,40 @@ class Home:
 
         Raises:
             Conflict: another process holds it.
+            NotReady: the home cannot be written to.
         """
-        with (self.folder / "lock").open("a+") as lock:
-            _take(lock, self.folder)
-            lock.seek(0)
-            lock.truncate()
-            lock.write(f"{by} (process {os.getpid()})")
-            lock.flush()
+        with ExitStack() as stack:
+            with _changing(self.folder):
+                lock = stack.enter_context((self.folder / "lock").open("a+"))
+                _take(lock, self.folder)
+                lock.seek(0)
+                lock.truncate()
+                lock.write(f"{by} (process {os.getpid()})")
+                lock.flush()
             yield
+
+    def claim(self, loaded: LoadedProject, *, take_over: bool = False) -> None:
+        """Note that the home is a project's; it stays that project's, wherever its folder moves.
+
+        Args:
+            loaded: the project.
+            take_over: whether a home of another project is taken, as after a project was renamed.
+
+        Raises:
+            Conflict: it is another project's; nothing was changed.
+        """
+        notes, name = self.notes(), loaded.project.name
+        place, noted = notes.get("project"), notes.get("project_name")
+        if not isinstance(noted, str) and isinstance(place, str):  # noted before homes knew names
+            noted = name if Path(place) == loaded.folder else Path(place).name
+        if isinstance(noted, str) and noted != name and not take_over:
+            raise Conflict(
+                f"the home {self.folder} is of the project {noted!r} ({place}), not of {name!r} ({loaded.folder})",
+                fix="name another folder with --home; if the project was renamed, run or up with --take-over; "
+                "nothing was changed",
+            )
+        if (place, noted) != (str(loaded.folder), name) or "project_name" not in notes:
+            self.note(project=str(loaded.folder), project_name=name)
 
     def metadata(self) -> Metadata:
         """Open the metadata store."""
@@ -294,10 +320,24 @@ def _make(folder: Path) -> None:
     _write_notes(folder, {"version": HOME_VERSION})
 
 
+@contextmanager
+def _changing(folder: Path) -> Iterator[None]:
+    """Turn the system's refusal to write to a home, while it is opened, into an error that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        raise NotReady(
+            f"the home {folder} cannot be written to: {error.strerror or error}",
+            where=None if error.filename is None else str(error.filename),
+            fix="give the user that runs treadle the right to write there, or copy the home and name the copy with --home",
+        ) from error
+
+
 def _write_notes(folder: Path, notes: Mapping[str, object]) -> None:
     part = folder / PART_FILE
-    part.write_text(json.dumps(notes, sort_keys=True) + "\n")
-    part.replace(folder / HOME_FILE)
+    with _changing(folder):
+        part.write_text(json.dumps(notes, sort_keys=True) + "\n")
+        part.replace(folder / HOME_FILE)
 
 
 def _take(lock: IO[str], folder: Path) -> None:
@@ -312,11 +352,19 @@ def _take(lock: IO[str], folder: Path) -> None:
 
 
 @contextmanager
-def open_world(home: Home, loaded: LoadedProject, clock: Clock) -> Iterator[World]:
+def open_world(
+    home: Home, loaded: LoadedProject, clock: Clock, *, take_over: bool = False
+) -> Iterator[World]:
     """Open everything a loop needs, as its one controller, and close it again.
 
+    Args:
+        home: where everything is kept; it becomes the project's, if it is nobody's yet.
+        loaded: the project.
+        clock: what gives the time.
+        take_over: whether a home of another project becomes this one's.
+
     Raises:
-        Conflict: another process controls the home.
+        Conflict: another process controls the home, or it is another project's.
         NotReady: a needed part is not installed.
     """
     from treadle.adapters.executor import LocalProcesses
@@ -326,6 +374,7 @@ def open_world(home: Home, loaded: LoadedProject, clock: Clock) -> Iterator[Worl
 
     with ExitStack() as stack:
         stack.enter_context(home.held("treadle"))
+        home.claim(loaded, take_over=take_over)
         metadata = home.metadata()
         stack.callback(metadata.close)
         blobs = home.blobs()

@@ -10,6 +10,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from tests.bootstrap.conftest import SOUND
 from treadle.adapters.clock import SimulatedClock
 from treadle.bootstrap import HOME_FILE, PART_FILE, Home, load_project, need, open_world
 from treadle.ports.executor import Task
@@ -223,6 +224,66 @@ class TestWorld:
         (home.folder / "predictions").unlink()
         with open_world(home, loaded, SimulatedClock(0)):
             pass
+
+
+class TestClaim:
+    @pytest.fixture
+    def home(self, tmp_path):
+        return Home.at(tmp_path / "home", create=True)
+
+    def named(self, write_project, name, **where):
+        return load_project(write_project(SOUND.replace('"shop"', repr(name)), **where))
+
+    def test_a_home_stays_the_first_project_s_and_both_are_named(self, home, write_project):
+        first, second = self.named(write_project, "first"), self.named(write_project, "second")
+        with open_world(home, first, SimulatedClock(0)):
+            pass
+        before = (home.folder / HOME_FILE).read_bytes()
+        with pytest.raises(Conflict) as caught, open_world(home, second, SimulatedClock(0)):
+            pass
+        for said in ("'first'", str(first.folder), "'second'", str(second.folder)):
+            assert said in caught.value.what
+        assert "--take-over" in str(caught.value.fix)
+        assert (home.folder / HOME_FILE).read_bytes() == before
+
+    def test_a_renamed_project_takes_its_home_when_it_is_told_to(self, home, write_project):
+        home.claim(self.named(write_project, "first"))
+        second = self.named(write_project, "second")
+        home.claim(second, take_over=True)
+        assert home.notes()["project_name"] == "second"
+        assert home.notes()["project"] == str(second.folder)
+        home.claim(second)
+
+    def test_a_project_that_moved_keeps_its_home(self, home, write_project):
+        home.claim(self.named(write_project, "first"))
+        moved = self.named(write_project, "first")
+        home.claim(moved)
+        assert home.notes()["project"] == str(moved.folder)
+
+    def test_a_home_of_before_names_were_kept_goes_by_the_folder(self, home, write_project):
+        first, second = self.named(write_project, "first"), self.named(write_project, "second")
+        home.note(project=str(first.folder))
+        with pytest.raises(Conflict, match=first.folder.name):
+            home.claim(second)
+        home.claim(first)
+        assert home.notes()["project_name"] == "first"
+
+
+def test_a_home_that_cannot_be_written_to_says_so(tmp_path):
+    home = Home.at(tmp_path / "home", create=True)
+    (home.folder / "lock").mkdir()
+    with pytest.raises(NotReady, match="cannot be written to") as caught, home.held("treadle"):
+        pass
+    assert caught.value.where == str(home.folder / "lock")
+    (home.folder / PART_FILE).mkdir()
+    with pytest.raises(NotReady, match="cannot be written to"):
+        home.note(x=1)
+
+
+def test_an_error_of_the_block_is_not_taken_for_one_of_the_home(tmp_path):
+    home = Home.at(tmp_path / "home", create=True)
+    with pytest.raises(FileNotFoundError), home.held("treadle"):
+        (tmp_path / "nowhere").read_text()
 
 
 def test_a_part_that_is_not_installed_is_named_with_its_install_line():

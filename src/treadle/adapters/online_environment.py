@@ -233,7 +233,12 @@ class Environment:
                 max_readers=_MOST_READERS,
             )
         except lmdb.Error as error:
-            raise NotReady(f"the online store cannot be opened: {error}", where=str(self.path)) from error
+            raise NotReady(
+                f"the online store cannot be opened: {error}",
+                where=str(self.path),
+                fix="give the user that runs treadle the right to write there: readers too keep their place in the folder; "
+                "or copy the home and name the copy with --home",
+            ) from error
         env.reader_check()
         self._admitted.set()
         return env

@@ -59,6 +59,27 @@ def test_a_run_without_data_or_home_says_which_comes_first(shop, tmp_path):
     assert "is not a treadle home" in said.error["what"]
 
 
+def test_a_home_of_another_project_is_not_taken_over_without_a_word(own_shop, tmp_path):
+    other = tmp_path / "other_shop_of_the_cli_tests"
+    other.mkdir()
+    (other / "__init__.py").write_text('import treadle as tr\nproject = tr.Project(name="other")\n')
+    noted = (own_shop.home / "home.json").read_text()
+    for words in (
+        ["up", "--project", other, "--port", 0, "--from", "2025-07-15"],
+        ["run", "train_returns", "--project", own_shop.project, "--home", own_shop.home],
+    ):
+        if words[0] == "run":  # the home becomes the other's, so that now the shop is the stranger
+            (own_shop.home / "home.json").write_text(noted.replace("shop_of_the_cli_tests", "other"))
+        before = (own_shop.home / "home.json").read_text()
+        error = own_shop.treadle(*words, "--json").error
+        assert error["code"] == "conflict"
+        assert "'other'" in error["what"]
+        assert "'shop_of_the_cli_tests'" in error["what"]
+        assert (own_shop.home / "home.json").read_text() == before
+    said = own_shop.treadle("run", "train_returns", "--project", own_shop.project, "--take-over", "--no-gate")
+    assert said.code == 0, said.err
+
+
 def test_bad_data_is_refused_with_every_fault_and_leaves_no_home(shop, tmp_path):
     data, home = tmp_path / "data", tmp_path / "home"
     shutil.copytree(shop.data, data)

@@ -1,5 +1,6 @@
 """The command line as a whole: help, errors, exit codes, output forms, completion."""
 
+import errno
 import importlib
 import json
 import math
@@ -142,6 +143,19 @@ def test_an_error_for_machines_is_one_json_object_on_stderr(run_command, capsys)
     out, err = capsys.readouterr()
     assert out == ""
     assert json.loads(err) == {"error": error.as_dict()}
+
+
+@pytest.mark.parametrize(
+    ("number", "fix"),
+    [(errno.EACCES, "the right to write"), (errno.EROFS, "the right to write"), (errno.ENOSPC, "make room")],
+)
+def test_a_refusal_by_the_system_is_no_defect(number, fix, run_command, capsys):
+    assert run_command(raising(OSError(number, os.strerror(number), "/a/file"))) == 1
+    err = capsys.readouterr().err
+    assert "Traceback" not in err
+    assert f"error: treadle fake was stopped by the system: {os.strerror(number)}" in err
+    assert "where: /a/file" in err
+    assert fix in err
 
 
 def test_a_defect_shows_its_traceback_to_people_and_only_json_to_machines(run_command, capsys):

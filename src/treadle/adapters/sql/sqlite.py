@@ -130,7 +130,12 @@ def open_file(path: Path) -> Path:
     try:
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
     except OSError as cause:
-        raise NotReady(f"the database can't be opened: {cause.strerror}", where=str(path)) from cause
+        raise NotReady(
+            f"the database can't be opened: {cause.strerror}",
+            where=str(path),
+            fix="give the user that runs treadle the right to write there: readers too keep their place in the folder; "
+            "or copy the home and name the copy with --home",
+        ) from cause
     # WAL and shared memory files take over the mode of the database.
     if path.stat().st_mode & 0o077:
         path.chmod(0o600)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import json
 import os
@@ -10,11 +11,21 @@ import traceback
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from treadle.records.errors import InvalidInput, NotFound, TreadleError
+from treadle.records.errors import InvalidInput, NotFound, NotReady, TreadleError
 
 if TYPE_CHECKING:
     from treadle.entry.cli._commands import Command
 
+_MODES = "give the user that runs treadle the right to write there, or name another folder"
+_ROOM = "make room, and run the same command again"
+_REFUSED = {
+    errno.EACCES: _MODES,
+    errno.EPERM: _MODES,
+    errno.EROFS: _MODES,
+    errno.ENOSPC: _ROOM,
+    errno.EDQUOT: _ROOM,
+}
+"""What a person does about the system's refusals; other errors of the system are treadle's to explain."""
 DONE, FAILED, WRONG_REQUEST, INTERRUPTED = 0, 1, 2, 130
 
 
@@ -101,6 +112,12 @@ def translated(error: Exception, called: str) -> TreadleError:
         return UsageFault(str(message()), command=f"{called} --help")
     if type(error).__name__ == "Abort":
         return TreadleError("stopped: nothing was confirmed")
+    if isinstance(error, OSError) and error.errno in _REFUSED:
+        return NotReady(
+            f"{called} was stopped by the system: {error.strerror}",
+            where=None if error.filename is None else str(error.filename),
+            fix=_REFUSED[error.errno],
+        )
     kind = type(error).__name__
     return Defect(
         f"{called} failed unexpectedly: {kind}: {error}",

@@ -31,6 +31,10 @@ Project = Annotated[
     Path,
     typer.Option("--project", envvar="TREADLE_PROJECT", help="The folder of the project's definitions."),
 ]
+TakeOver = Annotated[
+    bool,
+    typer.Option("--take-over", help="Take a home of another project, as after the project was renamed."),
+]
 DEFAULT_HOME = Path(".treadle")
 DEFAULT_PROJECT = Path()
 

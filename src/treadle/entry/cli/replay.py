@@ -77,7 +77,7 @@ def _run(
     clock = SimulatedClock(0)
     with open_world(place, loaded, clock) as world:
         store = prepare_store(world, rows, until)
-        place.note(project=str(loaded.folder), data=str(data))
+        place.note(data=str(data))
         with ReplayProgress(sys.stdout) as progress:
             loop = Replay(
                 world,

@@ -22,6 +22,7 @@ from treadle.entry.cli._shared import (
     Home,
     Plain,
     Project,
+    TakeOver,
     command_app,
     emit_heading,
     emit_json,
@@ -76,6 +77,7 @@ def run(
     explain: Annotated[
         bool, typer.Option("--explain", help="Say what would be done, and do nothing.")
     ] = False,
+    take_over: TakeOver = False,
     as_json: AsJson = False,
 ) -> None:
     """Run a pipeline: train a model, hold it against the gates, promote it or say why not.
@@ -96,7 +98,7 @@ def run(
         else:
             emit_lines("\n".join(lines))
         return
-    record = perform_turn(loaded, home, data, found, params, judged, reason)
+    record = perform_turn(loaded, home, data, found, params, judged, reason, take_over=take_over)
     if as_json:
         emit_json(record)
     else:
@@ -150,6 +152,8 @@ def perform_turn(
     params: dict[str, Json],
     endpoints: Sequence[str],
     reason: str,
+    *,
+    take_over: bool = False,
 ) -> dict[str, Plain]:
     """Bring the data in and perform the plan, saying on stderr how far it has come.
 
@@ -166,9 +170,10 @@ def perform_turn(
     opened = OpenedHome.at(home, create=rows is not None)
     simulated = opened.notes().get("clock_end")  # a replay's home lives on in its own time
     clock = ShiftedClock(simulated) if isinstance(simulated, int) else SystemClock()
-    with open_world(opened, loaded, clock) as world:
+    with open_world(opened, loaded, clock, take_over=take_over) as world:
         store = stored_rows(world, rows, clock.now())
-        opened.note(project=str(loaded.folder), **({"data": str(data.resolve())} if data else {}))
+        if data is not None:
+            opened.note(data=str(data.resolve()))
         if UNTIL in pipeline.parameters and UNTIL not in params:
             params = {UNTIL: newest_label(world, store, endpoints), **params}
         at = max(clock.now(), *(value for value in [params.get(UNTIL)] if isinstance(value, int)), 0)

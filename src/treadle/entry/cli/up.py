@@ -21,6 +21,7 @@ from treadle.entry.cli._shared import (
     AsJson,
     Home,
     Project,
+    TakeOver,
     command_app,
     note,
 )
@@ -60,6 +61,7 @@ def up(
     new_token: Annotated[
         bool, typer.Option("--new-token", help="Make a new admin token; the old one is void.")
     ] = False,
+    take_over: TakeOver = False,
     as_json: AsJson = False,
 ) -> None:
     """Serve the endpoints, log every prediction, watch, retrain and promote; until stopped.
@@ -76,11 +78,16 @@ def up(
     binding = Binding(host, port, tls_cert, tls_key, tuple(allow_host or ()))
     opened = OpenedHome.at(home, create=data is not None)
     loaded = open_project(project, opened)
-    clock = _clock(opened, None if start is None else instant(start))
+    started = None if start is None else instant(start)
+    clock = _clock(opened, started)
     _log_to_stderr()
-    with open_world(opened, loaded, clock) as world, closing(listen(binding)) as listener:
+    with (
+        open_world(opened, loaded, clock, take_over=take_over) as world,
+        closing(listen(binding)) as listener,
+    ):
         check_log(opened, world)
-        opened.note(project=str(loaded.folder))
+        if started is not None:
+            opened.note(clock_end=started)
         token = admin_token(opened.folder, os.environ.get(VARIABLE), renew=new_token)
         if token.shown is not None:
             note(f"admin token (shown this once; the home keeps only its digest): {token.shown}")
@@ -109,7 +116,6 @@ def _clock(home: OpenedHome, start: Instant | None) -> Clock:
                 f"the home has lived until {iso(seen)}; its clock cannot be set back to {iso(start)}",
                 fix=f"leave out --from, give {iso(seen)} or later, or use another home",
             )
-        home.note(clock_end=start)
         return ShiftedClock(start)
     if not isinstance(simulated, int):
         return SystemClock()
