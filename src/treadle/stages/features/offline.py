@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
+import numpy as np
 import polars as pl
 
 from treadle.define.feature_sets import FeatureSet
 from treadle.define.row_features import RowFeature
 from treadle.define.views import FeatureView, Selection, View
+from treadle.records.rows import CANONICAL
 from treadle.stages.features.events import Ints
 from treadle.stages.features.latest import LatestTable
 from treadle.stages.features.rows.program import compile_rows
 from treadle.stages.features.windows import WindowTable
 
-ReadRows: TypeAlias = Callable[[str], pl.DataFrame]
-"""Gives the stored rows (own and canonical columns) of a source or table by its name."""
+ReadRows: TypeAlias = Callable[[str], pl.DataFrame | pl.LazyFrame]
+"""Gives the stored rows (own and canonical columns) of a source or table by its name; of a lazy frame only the columns
+that are used are read."""
 
 
 class OfflineFeatures:
@@ -41,25 +44,38 @@ class OfflineFeatures:
         """
         known: dict[str, pl.Series] = {name: spine[name] for name in features.request}
         known["at"] = pl.Series("at", at).cast(pl.Datetime("us", "UTC"))
+        order = np.argsort(at)  # of use to every view
         for selection in features.selections:
-            known.update(self._selected(selection, spine, at))
+            known.update(self._selected(selection, spine, at, order))
         frame = pl.DataFrame(known)
         if features.row_features:
             program = compile_rows(features.row_features, features.row_inputs())
             frame = frame.with_columns(program.expressions())
         return frame.select(_feature_columns(features, frame))
 
-    def _selected(self, selection: Selection, spine: pl.DataFrame, at: Ints) -> dict[str, pl.Series]:
-        found = self._table(selection.view).lookup(spine, at)
+    def _selected(
+        self, selection: Selection, spine: pl.DataFrame, at: Ints, order: Ints
+    ) -> dict[str, pl.Series]:
+        table = self._table(selection.view)
+        if isinstance(table, LatestTable):
+            found = table.lookup(spine, at, order)
+        else:
+            found = table.lookup(spine, at)
         return {name: found[name] for name in selection.columns}
 
     def _table(self, view: View) -> LatestTable | WindowTable:
         table = self._views.get(view.name)
         if table is None or table.view != view:
-            rows = self._read_rows(view.source.name)
+            rows = self._read_rows(view.source.name).lazy().select(stored_columns(view)).collect()
             table = LatestTable(view, rows) if isinstance(view, FeatureView) else WindowTable(view, rows)
             self._views[view.name] = table
         return table
+
+
+def stored_columns(view: View) -> list[str]:
+    """Return the columns of stored rows that a view's lookups read, each once."""
+    values = [f.column for f in view.features] if isinstance(view, FeatureView) else view.value_columns
+    return list(dict.fromkeys([*view.entity.keys, *CANONICAL, *values]))
 
 
 def _feature_columns(features: FeatureSet, frame: pl.DataFrame) -> Sequence[pl.Expr]:
