@@ -28,6 +28,7 @@ COMMANDS: dict[str, Command] = {
     "runs": Command("treadle.entry.cli.runs", "Show what was run and what came of it."),
     "models": Command("treadle.entry.cli.models", "Show models, versions, verdicts; promote by hand."),
     "rollback": Command("treadle.entry.cli.rollback", "Let the previous version of a model serve again."),
+    "data": Command("treadle.entry.cli.data", "Look at data, judge it, keep versions of it."),
     "features": Command("treadle.entry.cli.features", "Show feature views, and the values online now."),
     "doctor": Command("treadle.entry.cli.doctor", "Check the installation and a home, and say how to mend."),
     "version": Command("treadle.entry.cli.version", "Show which versions of what are installed."),

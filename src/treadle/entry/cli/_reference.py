@@ -41,7 +41,7 @@ def reference_page() -> str:
 
 def _application(called: str, app: typer.Typer) -> Iterator[str]:
     found = [(info.name or "", info.callback) for info in app.registered_commands if not info.hidden]
-    if len(app.registered_commands) == 1:
+    if len(app.registered_commands) == 1 and app.registered_callback is None:
         for _, callback in found:
             yield from _command(called, callback, level=2)
         return
