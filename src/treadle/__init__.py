@@ -8,6 +8,17 @@ that the interpreter reads. `tests/startup/test_public_names.py` holds the two t
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from treadle.define.aggregates import count as count
+    from treadle.define.aggregates import distinct as distinct
+    from treadle.define.aggregates import first as first
+    from treadle.define.aggregates import largest as largest
+    from treadle.define.aggregates import last as last
+    from treadle.define.aggregates import mean as mean
+    from treadle.define.aggregates import quantile as quantile
+    from treadle.define.aggregates import smallest as smallest
+    from treadle.define.aggregates import std as std
+    from treadle.define.aggregates import total as total
+    from treadle.define.aggregates import var as var
     from treadle.define.endpoints import Endpoint as Endpoint
     from treadle.define.entities import Entity as Entity
     from treadle.define.feature_sets import FeatureSet as FeatureSet
@@ -30,9 +41,9 @@ if TYPE_CHECKING:
     from treadle.define.project import Project as Project
     from treadle.define.row_features import row_feature as row_feature
     from treadle.define.sources import Source as Source
-    from treadle.define.tables import table as table
     from treadle.define.steps import pipeline as pipeline
     from treadle.define.steps import step as step
+    from treadle.define.tables import table as table
     from treadle.define.tracing import coalesce as coalesce
     from treadle.define.tracing import cyclic as cyclic
     from treadle.define.tracing import maximum as maximum
@@ -48,9 +59,6 @@ if TYPE_CHECKING:
     from treadle.define.views import FeatureView as FeatureView
     from treadle.define.views import WindowView as WindowView
     from treadle.define.views import column as column
-    from treadle.define.views import count as count
-    from treadle.define.views import mean as mean
-    from treadle.define.views import total as total
     from treadle.records.errors import Conflict as Conflict
     from treadle.records.errors import Corrupt as Corrupt
     from treadle.records.errors import Forbidden as Forbidden
@@ -97,14 +105,18 @@ _HOME = {
     "category": "treadle.define.feature_sets",
     "coalesce": "treadle.define.tracing",
     "column": "treadle.define.views",
-    "count": "treadle.define.views",
+    "count": "treadle.define.aggregates",
     "cyclic": "treadle.define.tracing",
+    "distinct": "treadle.define.aggregates",
     "evaluate": "treadle.define.operations",
     "every": "treadle.define.triggers",
+    "first": "treadle.define.aggregates",
+    "largest": "treadle.define.aggregates",
+    "last": "treadle.define.aggregates",
     "loads_and_answers": "treadle.define.gates",
     "manual": "treadle.define.triggers",
     "maximum": "treadle.define.tracing",
-    "mean": "treadle.define.views",
+    "mean": "treadle.define.aggregates",
     "metric": "treadle.define.triggers",
     "minimum": "treadle.define.tracing",
     "new_labels": "treadle.define.triggers",
@@ -112,16 +124,20 @@ _HOME = {
     "number": "treadle.define.feature_sets",
     "on": "treadle.define.triggers",
     "pipeline": "treadle.define.steps",
+    "quantile": "treadle.define.aggregates",
     "register": "treadle.define.operations",
     "row_feature": "treadle.define.row_features",
     "score_drift": "treadle.define.monitors",
     "score_drift_alert": "treadle.define.triggers",
     "secret": "treadle.records.secrets",
+    "smallest": "treadle.define.aggregates",
     "split": "treadle.define.operations",
+    "std": "treadle.define.aggregates",
     "step": "treadle.define.steps",
     "table": "treadle.define.tables",
-    "total": "treadle.define.views",
+    "total": "treadle.define.aggregates",
     "training_set": "treadle.define.operations",
+    "var": "treadle.define.aggregates",
     "when": "treadle.define.tracing",
 }
 

@@ -1,5 +1,6 @@
 """A small project as a person would write it, with each part replaceable."""
 
+from treadle.define.aggregates import count, mean
 from treadle.define.endpoints import Endpoint
 from treadle.define.entities import Entity
 from treadle.define.feature_sets import FeatureSet, category, number
@@ -10,7 +11,7 @@ from treadle.define.row_features import row_feature
 from treadle.define.sources import Source, table
 from treadle.define.steps import pipeline
 from treadle.define.triggers import every, on
-from treadle.define.views import FeatureView, WindowView, count, mean
+from treadle.define.views import FeatureView, WindowView
 
 orders = Source.parquet(
     "orders",

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.define import parts
+from treadle.define.aggregates import count, mean, total
 from treadle.define.describe import definition_digest, describe
 from treadle.define.entities import Entity
 from treadle.define.feature_sets import FeatureSet
@@ -19,7 +20,7 @@ from treadle.define.monitors import Monitor, score_drift
 from treadle.define.row_features import row_feature
 from treadle.define.sources import Source
 from treadle.define.triggers import every, on
-from treadle.define.views import FeatureView, WindowView, column, count, mean, total
+from treadle.define.views import FeatureView, WindowView, column
 from treadle.records.digests import canonical, digest_value
 
 ROOT = Path(__file__).parents[2]

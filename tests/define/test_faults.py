@@ -3,6 +3,7 @@
 import pytest
 
 from tests.define import parts
+from treadle.define.aggregates import count, mean, total
 from treadle.define.endpoints import Endpoint
 from treadle.define.entities import Entity
 from treadle.define.feature_sets import FeatureSet, category, number
@@ -10,7 +11,7 @@ from treadle.define.labels import Labels, Requests
 from treadle.define.names import duplicates, name_fault, zone_known
 from treadle.define.row_features import row_feature
 from treadle.define.sources import Source, table
-from treadle.define.views import Column, FeatureView, WindowView, column, count, mean, total
+from treadle.define.views import Column, FeatureView, WindowView, column
 from treadle.records.errors import InvalidInput, NotFound
 from treadle.records.instants import DAY, HOUR
 

@@ -9,9 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.features import oracle
+from treadle.define.aggregates import count, mean, total
 from treadle.define.entities import Entity
 from treadle.define.sources import Source
-from treadle.define.views import FeatureView, WindowView, count, mean, total
+from treadle.define.views import FeatureView, WindowView
 from treadle.stages.features.latest import LatestTable
 from treadle.stages.features.state import Latest, WindowReader, append_event, latest_values, newer
 from treadle.stages.features.windows import WindowTable

@@ -4,52 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import TypeAlias, get_args
 
+from treadle.define.aggregates import NUMERIC, Accuracy, Aggregate, Aggregates, flatten, hop_of
+from treadle.define.binding import bind
 from treadle.define.entities import Entity
 from treadle.define.names import duplicates, duration_or_fault, kind_fault, name_fault
+from treadle.define.row_features import RowFeature
 from treadle.define.sources import Rows, Source, Table
 from treadle.records.errors import InvalidInput, NotFound
-from treadle.records.instants import Duration, duration, short
-
-AggregateFunction: TypeAlias = Literal["count", "sum", "mean"]
-
-
-@dataclass(frozen=True, slots=True)
-class Aggregate:
-    """One aggregate of a column over a sliding window that ends at the prediction time."""
-
-    function: AggregateFunction
-    column: str | None
-    over: Duration
-    name: str
-
-
-def mean(column: str, *, over: str | int, name: str | None = None) -> Aggregate:
-    """Mean of a column's non-null values over the window; null when there are none."""
-    return _aggregate("mean", column, over, name)
-
-
-def count(column: str | None = None, *, over: str | int, name: str | None = None) -> Aggregate:
-    """Number of events in the window, or of a column's non-null values; 0 when there are none."""
-    return _aggregate("count", column, over, name)
-
-
-def total(column: str, *, over: str | int, name: str | None = None) -> Aggregate:
-    """Sum of a column's non-null values over the window; 0 when there are none."""
-    return _aggregate("sum", column, over, name)
-
-
-def _aggregate(
-    function: AggregateFunction, column: str | None, over: str | int, name: str | None
-) -> Aggregate:
-    window = duration(over)
-    if window == 0:
-        raise InvalidInput(
-            f"the window of {function}({column!r}) is empty", fix="give a duration such as over='3h'"
-        )
-    default = "_".join(part for part in (column, function, short(window)) if part)
-    return Aggregate(function, column, window, name or default)
+from treadle.records.instants import Duration
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,20 +102,28 @@ class WindowView:
     """Sliding aggregates over an entity's events.
 
     An event counts at T with window w when `T - w <= event_time < T` and `known_at <= T`: the event at T itself is out,
-    the one exactly w ago is in. Sums are exact to 2**-60 whatever the order of arrival.
+    the one exactly w ago is in. Sums are exact to 2**-60 whatever the order of arrival. Every row is one event: a row
+    that corrects another is one more event, and a tombstone is none.
 
     Args:
         name: the view's name; features are called `{view}_{aggregate}`.
         entity: whose events these are.
         source: the rows, with an event time.
-        features: aggregates made by `mean`, `count` and `total`.
+        features: aggregates made by `tr.mean`, `tr.count` and the like; each may be over several windows.
+        accuracy: `"exact"`, or `"tile"`: windows then begin at the boundary of a hop at or before `T - w` (5 minutes for
+            windows up to 12 hours, 1 hour up to 12 days, else a day), in training too, and the online state has a size
+            that does not grow with the number of events.
         owner, description: for people.
+
+    Raises:
+        InvalidInput: the parts don't fit together; every fault is listed.
     """
 
     name: str
     entity: Entity
     source: Rows
     features: tuple[Aggregate, ...]
+    accuracy: Accuracy
     owner: str
     description: str
 
@@ -161,11 +133,12 @@ class WindowView:
         *,
         entity: Entity,
         source: Rows,
-        features: Sequence[Aggregate],
+        features: Sequence[Aggregates],
+        accuracy: Accuracy = "exact",
         owner: str = "",
         description: str = "",
     ) -> None:
-        listed = tuple(features)
+        listed = flatten(features)
         faults = _view_faults(
             name,
             entity,
@@ -174,12 +147,11 @@ class WindowView:
             Aggregate,
             "aggregates: tr.mean(column, over='3h'), tr.count, tr.total",
         )
-        faults += _window_faults(name, source, listed)
+        faults += _window_faults(name, source, listed, accuracy)
         if faults:
             raise InvalidInput("the window view cannot be defined", faults=faults)
-        for slot, value in zip(
-            self.__slots__, (name, entity, source, listed, owner, description), strict=True
-        ):
+        values = (name, entity, source, listed, accuracy, owner, description)
+        for slot, value in zip(self.__slots__, values, strict=True):
             object.__setattr__(self, slot, value)
 
     def select(self, *names: str) -> Selection:
@@ -193,13 +165,18 @@ class WindowView:
 
     @property
     def value_columns(self) -> tuple[str, ...]:
-        """The source columns that are aggregated, each once, in order of first use."""
-        return tuple(dict.fromkeys(f.column for f in self.features if f.column is not None))
+        """The source columns that are aggregated or filtered by, each once, in order of first use."""
+        read: list[str] = []
+        for feature in self.features:
+            read += [feature.column] if feature.column is not None else []
+            read += feature.where.inputs if feature.where is not None else ()
+        return tuple(dict.fromkeys(read))
 
     @property
     def longest(self) -> Duration:
-        """The longest window: how far back events must be kept."""
-        return max(feature.over for feature in self.features)
+        """How far back of T events can count: the longest window, with the hop that its begin may be moved by."""
+        hops = self.accuracy == "tile"
+        return max(feature.over + (hop_of(feature.over) if hops else 0) for feature in self.features)
 
 
 View: TypeAlias = FeatureView | WindowView
@@ -271,16 +248,47 @@ def _view_faults(
     return faults
 
 
-def _window_faults(name: str, source: object, features: Sequence[object]) -> list[str]:
-    if not isinstance(source, Source | Table):
-        return []
+def _window_faults(name: str, source: object, features: Sequence[object], accuracy: object) -> list[str]:
+    owner = f"window view {name!r}"
     faults = []
+    if accuracy not in get_args(Accuracy):
+        faults.append(f"{owner}: accuracy={accuracy!r}; it is 'exact' or 'tile'")
+    if not isinstance(source, Source | Table):
+        return faults
     if timeless(source):
-        faults.append(f"window view {name!r}: source {source.name!r} has no event_time to slide over")
-    used = dict.fromkeys(f.column for f in features if isinstance(f, Aggregate))
+        faults.append(f"{owner}: source {source.name!r} has no event_time to slide over")
+    known = [feature for feature in features if isinstance(feature, Aggregate)]
+    used = dict.fromkeys(f.column for f in known if f.function != "distinct")
     faults += [
-        f"window view {name!r}: column {c!r} is {source.columns[c]}; aggregates need float, int or bool"
+        f"{owner}: column {c!r} is {source.columns[c]}; aggregates need float, int or bool"
         for c in used
-        if c is not None and source.columns.get(c, "float") not in ("float", "int", "bool")
+        if c is not None and source.columns.get(c, "float") not in NUMERIC
     ]
-    return faults
+    if accuracy == "tile":
+        faults += [
+            f"{owner}: {f.name!r} needs accuracy='exact': a tile keeps no values to take a {f.function} of"
+            for f in known
+            if f.function in ("distinct", "quantile")
+        ]
+    return faults + [fault for f in known for fault in _filter_faults(owner, source, f)]
+
+
+def _filter_faults(owner: str, source: Source | Table, feature: Aggregate) -> list[str]:
+    """Return what is wrong with an aggregate's filter: columns that are not there, types, or an answer that is no bool."""
+    if feature.where is None:
+        return []
+    where = RowFeature("filter", feature.where.inputs, feature.where.expression)
+    said = f"{owner}: the filter of {feature.name!r}"
+    missing = [
+        f"{said} reads {c!r}, which is not in source {source.name!r}"
+        for c in where.inputs
+        if c not in source.columns
+    ]
+    if missing:
+        return missing
+    try:
+        bound = bind([where], {c: source.columns[c] for c in where.inputs})
+    except InvalidInput as error:
+        return [f"{said}: {fault}" for fault in error.faults or (error.what,)]
+    kind = bound.outputs["filter"].type
+    return [] if kind == "bool" else [f"{said} is {kind}; a filter is true or false, e.g. lambda x: x > 0"]

@@ -18,7 +18,8 @@ from typing import TypeAlias
 
 import msgspec
 
-from treadle.define.views import Aggregate, WindowView
+from treadle.define.aggregates import Aggregate
+from treadle.define.views import WindowView
 from treadle.records.instants import Instant
 from treadle.stages.features.exact import join, split, wrap
 

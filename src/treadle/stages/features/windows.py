@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from treadle.define.views import Aggregate, WindowView
+from treadle.define.aggregates import Aggregate
+from treadle.define.views import WindowView
 from treadle.stages.features.events import Ints, TimeRanks, Times
 from treadle.stages.features.exact import join_array, split_array
 from treadle.stages.features.keys import KeyCodes
