@@ -67,7 +67,7 @@ class Quantiles:
         Args:
             values: finite numbers, shape (m,). Cost: some 20 ns a value.
         """
-        array = np.ascontiguousarray(values, np.float64)
+        array = np.ascontiguousarray(values, np.float64) + 0.0  # which makes -0.0 the same as 0.0
         if not len(array):
             return self
         found: list[list[Floats]] = [[]]
@@ -92,7 +92,7 @@ class Quantiles:
             values: finite numbers, shape (m,).
             counts: positive integers, shape (m,).
         """
-        array, times = np.asarray(values, np.float64), np.asarray(counts, np.int64)
+        array, times = np.asarray(values, np.float64) + 0.0, np.asarray(counts, np.int64)
         if not len(array):
             return self
         height = int(times.max()).bit_length()

@@ -99,7 +99,7 @@ class ColumnState:
             self._example("nan", where[nan], rows)
             self._example("infinite", where[~finite & ~nan], rows)
             values, places = values[finite], where[finite]
-        self.numbers.add(values, places, rows)
+        self.numbers.add(values + 0.0, places, rows)  # which makes -0.0 the same as 0.0
 
     def _add_days(self, days: NDArray[np.int64]) -> None:
         counted = count_values(days)
