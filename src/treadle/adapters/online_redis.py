@@ -67,6 +67,7 @@ class RedisOnline:
             )
         self._errors, self._redis = _client(url, timeout)
         self._prefix = b"{" + namespace.encode() + b"}"
+        self._views: dict[str, bytes] = {}
         self._epoch = self._prefix + b"epoch"
         self._names = {
             name: self._prefix + name.encode() for name in ("lock", "epoch", "counts", "cursors", "undo")
@@ -97,8 +98,11 @@ class RedisOnline:
 
     def value_key(self, view: str, key: bytes) -> bytes:
         """Return where a value lies."""
-        name = check_view_name(view)
-        return b"%bv%d:%b:%b" % (self._prefix, len(name), name, key)
+        prefix = self._views.get(view)
+        if prefix is None:
+            name = check_view_name(view)
+            prefix = self._views[view] = b"%bv%d:%b:" % (self._prefix, len(name), name)
+        return prefix + key
 
     def get(self, view: str, key: bytes) -> bytes | None:
         """See `Online.get`. One GET."""

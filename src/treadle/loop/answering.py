@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import NamedTuple
 
 from treadle.define.endpoints import Endpoint
+from treadle.loop.feed import CURSOR
 from treadle.loop.live_feed import LiveFeed
 from treadle.ports.clock import Clock
 from treadle.ports.log import AppendLog
-from treadle.ports.online import Online
+from treadle.ports.online import Online, Reader
 from treadle.records.errors import InvalidInput, NotFound, NotReady
 from treadle.records.ids import make_id
-from treadle.records.instants import Instant
+from treadle.records.instants import SECOND, Duration, Instant
 from treadle.records.predictions import Prediction, Value, encode_prediction
 from treadle.stages.serving.predictor import Predictor
 from treadle.stages.serving.protocol import RequestParser, response_body, wanted_outputs
 
 CATCH_UPS = 3
 """So often the feed is brought to T before answering; with fewer than a row a microsecond once is enough."""
+SLACK: Duration = SECOND
+"""T may lie so far back when events come so quickly that the newest of them are still being applied."""
 
 
 class Answer(NamedTuple):
@@ -35,7 +39,8 @@ class Answerer:
 
     T of a request is the moment it is answered. What is looked up is exactly what was known by T: a snapshot
     of the online store is taken first, T is read from the clock, and should a row have become known by T that
-    the snapshot lacks, the feed is brought up to T and the snapshot taken again.
+    the snapshot lacks, the feed is brought up to T and the snapshot taken again. While events come without a pause,
+    T is the instant whose exact state the snapshot is, some milliseconds ago.
 
     Args:
         endpoint: whose requests.
@@ -87,16 +92,32 @@ class Answerer:
         return Answer(answered, len(rows), predictor.version)
 
     def _predict(self, predictor: Predictor, rows: Sequence[Sequence[Value]]) -> list[Prediction]:
+        frontier = self._feed.frontier
         for _ in range(CATCH_UPS):
-            known_before = self._feed.next_known
-            with self._online.read() as snapshot:
+            epoch, known_before = frontier.epoch, self._feed.next_known
+            with self._snapshot(predictor, rows) as snapshot:
                 at = self._now()
-                if at < known_before:
+                if at > frontier.asked:
+                    frontier.asked = (
+                        at  # before the epoch is read again: events received from now on come after T
+                    )
+                if at < known_before and frontier.epoch == epoch:
                     return _predict_rows(predictor, snapshot, rows, at)
             if not self._feed.catch_up(at):
-                break  # a long piece of feeding is under way: rather the last whole state than waiting
-        with self._online.read() as snapshot:
-            return _predict_rows(predictor, snapshot, rows, self._now())
+                break  # feeding is under way: rather the last whole state than waiting
+        with self._snapshot(predictor, rows) as snapshot:
+            at = self._now()
+            stored = snapshot.cursor(CURSOR)
+            stands = at if stored is None else int.from_bytes(stored, "big", signed=True)
+            # The snapshot is the exact state of that instant. Only one that lies far back is no moment of answering.
+            return _predict_rows(predictor, snapshot, rows, stands if at - SLACK <= stands <= at else at)
+
+    def _snapshot(
+        self, predictor: Predictor, rows: Sequence[Sequence[Value]]
+    ) -> AbstractContextManager[Reader]:
+        if not self._online.remote:
+            return self._online.read()
+        return self._online.read([pair for fields in rows for pair in predictor.wanted(fields)])
 
     def _now(self) -> Instant:
         # A wall clock may be set back; what has been applied to the online store cannot be taken back.

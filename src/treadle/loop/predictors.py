@@ -42,6 +42,7 @@ def make_predictor(model: Model, endpoint: Endpoint, version: ModelVersion) -> P
         model=endpoint.model_name,
         version=version.version,
         vector=plan.vector,
+        wanted=plan.wanted,
         score=opened.score_one,
         names=plan.names,
         vocabularies=opened.vocabularies,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Protocol
 
 from treadle.define.feature_sets import Category, FeatureSet, Number
@@ -32,6 +33,8 @@ class _Lookup:
 
     view: str
     keys: tuple[int, ...]
+    packed: int
+    """Which of the plan's distinct keys; views on one entity share it."""
     read: _ReadView
     entity: str | None
     """The entity that must exist, if its absence is an error."""
@@ -48,15 +51,20 @@ class ServingPlan:
         self.names = features.names
         self.fields = tuple(features.request)
         slots: dict[str, int] = {name: i for i, name in enumerate((*self.fields, "at"))}
-        lookups = []
+        lookups: list[_Lookup] = []
+        distinct: dict[tuple[int, ...], int] = {}
+        clean: set[str] = set()
         for selection in features.selections:
             keys = tuple(slots[key] for key in selection.view.entity.keys)
             entity = selection.view.entity
             must = entity.name if entity.must_exist else None
-            lookups.append(_Lookup(selection.view.name, keys, _reader(selection), must))
+            distinct.setdefault(keys, len(distinct))
+            lookups.append(_Lookup(selection.view.name, keys, distinct[keys], _reader(selection), must))
             for name in selection.columns:
                 slots[name] = len(slots)
+            clean.update(_floats(selection))
         self._lookups = tuple(lookups)
+        self._keys = tuple(distinct)
         self._program: Callable[..., tuple[object, ...]] | None = None
         self._program_inputs: tuple[int, ...] = ()
         if features.row_features:
@@ -65,7 +73,16 @@ class ServingPlan:
             self._program_inputs = tuple(slots[name] for name in program.inputs)
             for name in program.outputs:
                 slots[name] = len(slots)
-        self._output = tuple((slots[part_name], numeric) for part_name, numeric in _outputs(features))
+        outputs = _outputs(features)
+        picks = [slots[name] for name, _ in outputs]
+        self._pick: Callable[[Sequence[Value]], Sequence[Value]] = (
+            itemgetter(*picks) if len(picks) > 1 else lambda known: [known[i] for i in picks]
+        )
+        self._mend = tuple(
+            (place, _number if numeric else _text)
+            for place, (name, numeric) in enumerate(outputs)
+            if name not in clean
+        )
 
     def vector(self, online: Gets, fields: Sequence[Value], at: Instant) -> list[Value]:
         """Return the raw feature vector of one request.
@@ -77,17 +94,34 @@ class ServingPlan:
         """
         known: list[Value] = [*fields, at]
         get = online.get
+        keys = self._pack_keys(known)
         absent = False
         for lookup in self._lookups:
-            key = [known[i] for i in lookup.keys]
-            stored = None if None in key else get(lookup.view, pack_key(key))  # type: ignore[arg-type]  # no None here
+            key = keys[lookup.packed]
+            stored = None if key is None else get(lookup.view, key)
             absent |= stored is None and lookup.entity is not None
             known += lookup.read(stored, at)
         if absent:
             self._require_entities(online, known)
         if self._program is not None:
             known += self._program(*[known[i] for i in self._program_inputs])  # type: ignore[arg-type]  # typed values
-        return [_number(known[i]) if numeric else _text(known[i]) for i, numeric in self._output]
+        found = list(self._pick(known))
+        for place, mend in self._mend:
+            found[place] = mend(found[place])
+        return found
+
+    def wanted(self, fields: Sequence[Value]) -> list[tuple[str, bytes]]:
+        """Return the views and keys that a request's vector is made of, for `Online.read`."""
+        keys = self._pack_keys(fields)  # entity keys are request fields
+        return [(lookup.view, key) for lookup in self._lookups if (key := keys[lookup.packed]) is not None]
+
+    def _pack_keys(self, known: Sequence[Value]) -> list[bytes | None]:
+        """Return the plan's distinct keys, None for one with a null part."""
+        packed: list[bytes | None] = []
+        for places in self._keys:
+            key = [known[i] for i in places]
+            packed.append(None if None in key else pack_key(key))  # type: ignore[arg-type]  # no None here
+        return packed
 
     def _require_entities(self, online: Gets, known: Sequence[Value]) -> None:
         """Refuse a request about an entity that must exist and that no view has seen."""
@@ -124,12 +158,28 @@ def _latest_reader(view: FeatureView, names: Sequence[str]) -> _ReadView:
     picks = [positions[name] for name in names]
     absent: list[Value] = [None] * len(picks)
     ttl = view.ttl
+    whole = picks == list(range(len(stored_columns)))
 
     def read(stored: bytes | None, at: Instant) -> Sequence[Value]:
         values = latest_values(stored, at, ttl)
-        return absent if values is None else [values[i] for i in picks]
+        if values is None:
+            return absent
+        return values if whole else [values[i] for i in picks]
 
     return read
+
+
+def _floats(selection: Selection) -> list[str]:
+    """Return the columns of a selection that are stored as floats without NaN, so that nothing is left to mend."""
+    view = selection.view
+    if not isinstance(view, FeatureView):
+        return []
+    kinds = {f.name: view.source.columns[f.column] for f in view.features}
+    return [
+        column
+        for name, column in zip(selection.names, selection.columns, strict=True)
+        if kinds[name] == "float"
+    ]
 
 
 def _outputs(features: FeatureSet) -> list[tuple[str, bool]]:

@@ -18,6 +18,7 @@ class Predictor:
         model: the registered model's name.
         version: the version that answers.
         vector: `(online snapshot, fields, at)` → raw features in the model's order.
+        wanted: `fields` → the views and keys that `vector` will read.
         score: the model: features as floats → probability.
         names: the features' names in order.
         vocabularies: for each categorical feature, its values in code order.
@@ -30,6 +31,7 @@ class Predictor:
         model: str,
         version: int,
         vector: Callable[..., list[Value]],
+        wanted: Callable[[Sequence[Value]], list[tuple[str, bytes]]] = lambda fields: [],
         score: Callable[[list[float]], float],
         names: Sequence[str],
         vocabularies: Mapping[str, Sequence[str]],
@@ -38,6 +40,7 @@ class Predictor:
         self.model = model
         self.version = version
         self.names = tuple(names)
+        self.wanted = wanted
         self._vector = vector
         self._score = score
         self._codes: tuple[dict[str, float] | None, ...] = tuple(
