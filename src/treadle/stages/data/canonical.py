@@ -10,7 +10,9 @@ from treadle.define.sources import Rows, Source, Timing
 from treadle.records.rows import CANONICAL, CREATED_TIME, EVENT_TIME, KNOWN_AT, ROW, TOMBSTONE
 
 
-def add_canonical(rows: pl.DataFrame, timing: Timing, unique: Sequence[str]) -> pl.DataFrame:
+def add_canonical(
+    rows: pl.DataFrame, timing: Timing, unique: Sequence[str], first_row: int = 0
+) -> pl.DataFrame:
     """Return the rows with their canonical columns, in an order that does not depend on how they arrived. Pure.
 
     Rows are numbered by event time, created time and then their identifying columns (all columns when none are declared),
@@ -20,6 +22,7 @@ def add_canonical(rows: pl.DataFrame, timing: Timing, unique: Sequence[str]) -> 
         rows: conforming rows without faults: the columns of their timing have no nulls.
         timing: when they are true and known.
         unique: the columns that identify a row, if declared.
+        first_row: the number of the first row.
     """
     event = _micros(timing.event_time)
     created = _micros(timing.created_time) if timing.created_time else event
@@ -29,7 +32,7 @@ def add_canonical(rows: pl.DataFrame, timing: Timing, unique: Sequence[str]) -> 
     order += [c for c in unique or rows.columns if c not in order]
     return (
         rows.sort(order, maintain_order=True)
-        .with_row_index(ROW)
+        .with_row_index(ROW, first_row)
         .with_columns(
             event.alias(EVENT_TIME),
             pl.max_horizontal(known).alias(KNOWN_AT),
@@ -53,6 +56,12 @@ def row_faults(rows: pl.DataFrame, definition: Rows) -> list[str]:
             faults.append(
                 f"{empty:,} of {rows.height:,} rows have no {column!r}, their {role}; leave them out {where}: "
                 "nobody can say when they may be used"
+            )
+    if isinstance(definition, Source) and definition.event_id is not None:
+        empty = rows[definition.event_id].null_count()
+        if empty:
+            faults.append(
+                f"{empty:,} of {rows.height:,} rows have no {definition.event_id!r}, their event_id"
             )
     if definition.unique:
         faults += _repeated(rows, list(definition.unique), where)

@@ -66,6 +66,22 @@ def conform(
     return pl.DataFrame(done), faults
 
 
+def first_unfit(series: pl.Series, kind: str, zone: str | None) -> int:
+    """Return the place of a column's first value that does not conform, given that one does not.
+
+    Cost: that of conforming the column once more, for halves are looked at.
+    """
+    low, high = 0, len(series)
+    while high - low > 1:
+        middle = (low + high) // 2
+        try:
+            _converted(series[low:middle], kind, zone, DECLARE_ZONE)
+            low = middle
+        except _Unfit:
+            high = middle
+    return low
+
+
 class _Unfit(Exception):
     """Why a column does not conform; becomes one fault."""
 

@@ -1,75 +1,125 @@
-"""A source's Parquet files: one file or a folder of them, each conforming, or every fault with the file it is in."""
+"""A source's files: those that are new are read, each conforming for itself; a changed one has all of them read again."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import polars as pl
 
+from treadle.define.origins import Files
 from treadle.define.sources import Source
+from treadle.records.outside import FileFacts
+from treadle.stages.data.arrivals import once_each
+from treadle.stages.data.batches import Batch, Read
 from treadle.stages.data.canonical import row_faults
-from treadle.stages.data.conform import conform, missing_columns
+from treadle.stages.data.cursors import FileSeen
+from treadle.stages.data.formats import read_format
+from treadle.stages.data.places import DataPlace, Listed, digest_file, list_files, open_file
 
 
-def read_source(source: Source, folder: Path) -> tuple[pl.DataFrame, list[str]]:
-    """Return a source's rows in its declared types, and the faults found; with faults the rows are not to be used.
+@dataclass(slots=True)
+class _Changes:
+    """What a listing shows beside what was seen."""
 
-    Each file of a folder conforms for itself, so they need not agree on types, zones or the order of columns.
+    same: list[FileSeen] = field(default_factory=list)
+    new: list[FileFacts] = field(default_factory=list)
+    changed: list[str] = field(default_factory=list)
+    gone: list[str] = field(default_factory=list)
 
-    Args:
-        source: what to read.
-        folder: the data folder that the source's path is relative to.
+
+def read_files(source: Source, origin: Files, place: DataPlace, seen: Sequence[FileSeen] | None) -> Read:
+    """Return the rows of the files that were not seen; or of all, where nothing was seen or a seen file has changed.
+
+    A file counts as seen when path, size and time of change (or entity tag) agree, or else its bytes do. Files of a folder
+    need not agree on types, zones or the order of columns.
     """
     owner = f"source {source.name!r}"
-    files, fault = _files(source, folder)
+    listed, fault = list_files(origin, place)
     if fault is not None:
-        return pl.DataFrame(), [f"{owner}: {fault}"]
+        return Batch.none(), [f"{owner}: {fault}"]
+    if seen is None:
+        return _read(source, origin, place, listed, listed.facts, whole=True)
+    changes = _changes(origin, place, listed, seen)
+    if changes.changed or changes.gone:
+        batch, faults = _read(source, origin, place, listed, listed.facts, whole=True)
+        said = [f"{owner}: {_said(changes)}; all its files were read again"]
+        return batch.saying(said), faults
+    if changes.new:
+        batch, faults = _read(source, origin, place, listed, changes.new, whole=False)
+        return batch.having_seen(sorted([*changes.same, *batch.files], key=lambda one: one.path)), faults
+    return Batch.none().having_seen(changes.same), []
+
+
+def _changes(origin: Files, place: DataPlace, listed: Listed, seen: Sequence[FileSeen]) -> _Changes:
+    known = {one.path: one for one in seen}
+    changes = _Changes()
+    for facts in listed.facts:
+        before = known.pop(facts.path, None)
+        if before is None:
+            changes.new.append(facts)
+        elif (before.size, before.stamp) == (facts.size, facts.stamp):
+            changes.same.append(before)
+        elif before.size == facts.size and _digest(origin, place, listed, facts) == before.digest:
+            changes.same.append(FileSeen(facts.path, facts.size, facts.stamp, before.digest))
+        else:
+            changes.changed.append(facts.path)
+    changes.gone = sorted(known)
+    return changes
+
+
+def _digest(origin: Files, place: DataPlace, listed: Listed, facts: FileFacts) -> str:
+    return digest_file(open_file(listed, facts, origin.storage, place))
+
+
+def _read(
+    source: Source,
+    origin: Files,
+    place: DataPlace,
+    listed: Listed,
+    files: Sequence[FileFacts],
+    *,
+    whole: bool,
+) -> Read:
     parts: list[pl.DataFrame] = []
+    seen: list[FileSeen] = []
     places: dict[str, list[str]] = {}
-    for file in files:
-        rows, found = _read_file(file, source)
+    for facts in files:
+        file = open_file(listed, facts, origin.storage, place)
+        rows, found = read_format(source, origin.format, file)
+        if not found:
+            seen.append(FileSeen(facts.path, facts.size, facts.stamp, digest_file(file)))
+        if not found and not isinstance(file, bytes) and _moved(file, facts):
+            found = ["was changed while it was read; write files elsewhere and rename them into place"]
         parts.append(rows)
+        name = listed.shown(facts)
         for fault in found:
-            places.setdefault(fault, []).append(file.relative_to(folder).as_posix())
+            places.setdefault(fault, []).append(name)
+    owner = f"source {source.name!r}"
     if places:
-        return pl.DataFrame(), [f"{owner} ({_named(names)}): {fault}" for fault, names in places.items()]
-    rows = pl.concat(parts)
-    return rows, [f"{owner} ({source.path}): {fault}" for fault in row_faults(rows, source)]
+        return Batch.none(), [f"{owner} ({_named(names)}): {fault}" for fault, names in places.items()]
+    rows = once_each(source, pl.concat(parts))
+    faults = [f"{owner} ({source.path}): {fault}" for fault in row_faults(rows, source)]
+    return Batch(rows, whole=whole, seen=seen), faults
 
 
-def _files(source: Source, folder: Path) -> tuple[list[Path], str | None]:
-    """Return the files of a source in order of their names; hidden ones and those under `_` folders are not among them."""
-    path = folder / source.path
-    if path.is_file():
-        return [path], None
-    if path.is_dir():
-        below = [(file, file.relative_to(path).parts) for file in path.rglob("*.parquet") if file.is_file()]
-        files = sorted(file for file, parts in below if not any(part[0] in "._" for part in parts))
-        return files, None if files else f"the folder {source.path} has no .parquet file in it"
-    there = sorted(entry.name for entry in folder.iterdir() if not entry.name.startswith("."))
-    more = " …" if len(there) > 12 else ""
-    beside = f"the folder has {', '.join(there[:12])}{more}" if there else "the folder is empty"
-    return [], f"{source.path} is missing; {beside}"
-
-
-def _read_file(file: Path, source: Source) -> tuple[pl.DataFrame, list[str]]:
-    wanted = list(source.columns)
+def _moved(file: Path, facts: FileFacts) -> bool:
     try:
-        scan = pl.scan_parquet(file, glob=False)
-        faults = missing_columns(wanted, scan.collect_schema().names())
-        if faults:
-            return pl.DataFrame(), faults
-        rows = scan.select(wanted).collect()
-    # Polars meets some damage with a panic, which is no Exception.
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
-        return pl.DataFrame(), [f"cannot be read as Parquet: {first_line(error)}; write the file again"]
-    return conform(rows, source.columns, source.zone)
-
-
-def first_line(error: BaseException) -> str:
-    """Return the first line of what an error says, or its type when it says nothing. Pure."""
-    return (str(error).splitlines() or [""])[0] or type(error).__name__
+        found = file.stat()
+    except OSError:
+        return True
+    return (found.st_size, str(found.st_mtime_ns)) != (facts.size, facts.stamp)
 
 
 def _named(files: list[str]) -> str:
     return files[0] if len(files) == 1 else f"{len(files):,} files, e.g. {files[0]}"
+
+
+def _said(changes: _Changes) -> str:
+    words = []
+    if changes.changed:
+        words.append(f"{_named(changes.changed)} changed")
+    if changes.gone:
+        words.append(f"{_named(changes.gone)} {'is' if len(changes.gone) == 1 else 'are'} gone")
+    return " and ".join(words)
