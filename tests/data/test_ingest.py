@@ -108,6 +108,9 @@ class Dying:
     def exists(self, name):
         return self._tables.exists(name)
 
+    def writer_number(self, name, writer_id):
+        return self._tables.writer_number(name, writer_id)
+
     def overwrite(self, name, frame):
         self._tables.overwrite(name, frame)
         raise KeyboardInterrupt

@@ -97,10 +97,8 @@ class Answerer:
             epoch, known_before = frontier.epoch, self._feed.next_known
             with self._snapshot(predictor, rows) as snapshot:
                 at = self._now()
-                if at > frontier.asked:
-                    frontier.asked = (
-                        at  # before the epoch is read again: events received from now on come after T
-                    )
+                # Before the epoch is read again: events that are received from now on come after T.
+                frontier.asked = max(frontier.asked, at)
                 if at < known_before and frontier.epoch == epoch:
                     return _predict_rows(predictor, snapshot, rows, at)
             if not self._feed.catch_up(at):

@@ -72,10 +72,13 @@ class Feed:
         views from all rows, window views from the rows that their longest window can still see.
         """
         with online.begin() as batch:
-            stands = read_cursor(batch)
-            applied = self.fill(batch, until) if stands is None else self._catch_up(batch, stands, until)
+            applied = self.advance_in(batch, read_cursor(batch), until)
             write_cursor(batch, until)
         return applied
+
+    def advance_in(self, batch: Batch, stands: Instant | None, until: Instant) -> int:
+        """Do that in a batch of the caller's, who writes the cursor; returns the number of rows applied."""
+        return self.fill(batch, until) if stands is None else self._catch_up(batch, stands, until)
 
     def fill(self, batch: Batch, until: Instant) -> int:
         """Build every view's state at an instant from nothing."""

@@ -67,6 +67,7 @@ class Intake:
         clock: gives `received_at`.
         frontier: agreed with those who apply events and who answer.
         applied: the position in the log up to which the online store has everything, ids included.
+        announce: called before events get their instant, so that answers know that some are on their way.
         bounds: which event times are believed.
         wake: called after an append, to have the events applied.
     """
@@ -80,6 +81,7 @@ class Intake:
         clock: Clock,
         frontier: Frontier,
         applied: Callable[[], int],
+        announce: Callable[[], None] = lambda: None,
         bounds: Bounds | None = None,
         wake: Callable[[], None] = lambda: None,
     ) -> None:
@@ -92,6 +94,7 @@ class Intake:
         self._clock = clock
         self._frontier = frontier
         self._applied = applied
+        self._announce = announce
         self._bounds = bounds or Bounds()
         self._wake = wake
         # Ids in the log that the online store may not have yet, oldest first.
@@ -144,7 +147,7 @@ class Intake:
         """
         self.source(source)
         with self._frontier.lock:
-            received = self._frontier.receive(self._clock.now())
+            received = self._receive()
             end = self._log.append_many(
                 [encode_record(_dead(source, letter, received)) for letter in letters]
             )
@@ -199,7 +202,7 @@ class Intake:
         if not fresh and not checked.faults:
             self.duplicates += len(checked.ids)
             return Accepted(self._log.end(), _in_order(checked, len(rows)), len(checked.ids))
-        received = self._frontier.receive(self._clock.now())
+        received = self._receive()
         records = []
         for place in range(len(rows)):
             at = None if positions is None else positions[place]
@@ -226,6 +229,10 @@ class Intake:
         self.dead_letters += len(checked.faults)
         refused = tuple(Refused(place, tuple(faults)) for place, faults in sorted(checked.faults.items()))
         return Accepted(end, _in_order(checked, len(rows)), repeated, refused)
+
+    def _receive(self) -> Instant:
+        self._announce()
+        return self._frontier.receive(self._clock.now())
 
     def _make_sure(self) -> None:
         """Find out what an append that failed has left in the log."""

@@ -1,8 +1,10 @@
 """The wheel of a running server: it answers, feeds, logs, watches, retrains and swaps, all by the same clock.
 
-Four threads beside those that answer:
+Six threads beside those that answer:
 
 * **feed**, every second: rows that became known reach the online store, and a moved alias is followed.
+* **intake**, when events were pushed: they reach the online store, as many at once as have come.
+* **tables**, every few seconds: events go from the log to their tables, and the log is freed of what is in both.
 * **log**, ten times a second: the predictions appended since are made to survive a power cut, in one sync.
 * **data**, every second: a changed data folder is read, stored and taken over, or refused whole.
 * **loop**: predictions go from the log to their tables, and the controller ticks.
@@ -13,22 +15,30 @@ and an interrupted tick or turn in the journal, to be finished.
 
 from __future__ import annotations
 
+import threading
 from collections import deque
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from treadle.loop.answering import Answerer
 from treadle.loop.champions import Champions
 from treadle.loop.data_watch import DataWatch
+from treadle.loop.intake import Intake, not_open
 from treadle.loop.live_feed import LiveFeed
 from treadle.loop.periodic import Periodic
+from treadle.loop.pushed_online import PushedOnline
+from treadle.loop.pushed_store import event_sources, make_flusher, refreshed
+from treadle.loop.pushed_tables import EventFlusher
 from treadle.loop.stored import load_store
 from treadle.loop.training import Store
 from treadle.loop.wheel import Wheel
 from treadle.loop.world import World
 from treadle.records.errors import NotFound, NotReady, TreadleError
-from treadle.records.instants import MINUTE, Duration, Instant, iso
+from treadle.records.instants import DAY, HOUR, MINUTE, Duration, Instant, iso
+from treadle.records.intake import Accepted
+from treadle.stages.data.intake import Bounds, Row
+from treadle.stages.data.pushed import pushed_reader
 from treadle.stages.serving.predictor import Predictor
 
 KEPT_NEWS = 50
@@ -50,6 +60,21 @@ class Pace:
     """Seconds between two looks whether a flush or a tick is due."""
     flush: Duration = 10 * MINUTE
     """Predictions reach their tables this often, by the world's clock; each flush is one file."""
+    tables: float = 10.0
+    """Seconds after which pushed events reach their tables; each time is one file a source."""
+
+
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """How pushed events are judged, and for how long they are remembered."""
+
+    bounds: Bounds = field(default_factory=Bounds)
+    """Which event times are believed."""
+    ids: Duration | None = 30 * DAY
+    """How long the id of an event is known; offered again later, it counts as new. None keeps ids for good, at some
+    100 bytes each in the online store."""
+    log: Duration = HOUR
+    """How long events stay in the log after every store has got them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +92,7 @@ class Live:
         world: the project and its ports.
         data: a folder to watch for new data, if any.
         pace: how often what is done.
+        keeping: how pushed events are judged, and for how long they are remembered.
         say: called with a sentence about each thing worth knowing; may be called by any thread.
     """
 
@@ -76,6 +102,7 @@ class Live:
         *,
         data: Path | None = None,
         pace: Pace | None = None,
+        keeping: Keeping | None = None,
         say: Callable[[str], None] = lambda text: None,
     ) -> None:
         self.world = world
@@ -84,7 +111,15 @@ class Live:
         self.synced = world.predictions.end()
         self.wheel: Wheel | None = None
         self._say = say
-        self.feed = LiveFeed(world.project.views, world.online)
+        self.intake: Intake | None = None
+        """Takes in events, from the start on."""
+        self.flusher: EventFlusher | None = None
+        self._events_synced = 0
+        self._keeping = keeping or Keeping()
+        self._pruned = world.clock.now()
+        # Of those that write or read pushed rows of tables one is at work at a time.
+        self._tables = threading.Lock()
+        self.feed = self._make_feed(world)
         self.data = None if data is None else DataWatch(world, data, self.tell)
         self.answerers: Mapping[str, Answerer] = {
             endpoint.name: Answerer(
@@ -108,8 +143,9 @@ class Live:
         if self.feed.use(store, at):
             self.tell(f"filled the online store as of {iso(at)}")
         self._follow()
-        self.wheel = Wheel(self.world, store, self._pace.flush, self.tell)
+        self.wheel = Wheel(self.world, store, self._pace.flush, self.tell, self._refreshed)
         self._repeat("feed", self._feed_once, self._pace.feed)
+        self._open_intake()
         self._repeat("log", self.sync, self._pace.sync)
         self._repeat("loop", self.wheel.turn, self._pace.loop)
         if self.data is not None:
@@ -121,10 +157,13 @@ class Live:
         A turn under way is not waited for, nor anything flushed then: the first tick of the next start does it.
         """
         self.draining = True
+        self.intake = None
         for thread in self.threads.values():
             thread.ask_to_stop()
         ended = [thread.wait(PATIENCE) for name, thread in self.threads.items() if name != "loop"]
         self.sync()
+        if all(ended):
+            self._last_flush()
         loop = self.threads.get("loop")
         if self.wheel is not None and loop is not None and all(ended) and loop.wait(0.5):
             try:
@@ -170,6 +209,26 @@ class Live:
             )
         return self.champions[endpoint].pinned(int(version))
 
+    def push(self, source: str, rows: Sequence[Row], *, ids: Sequence[str] | None = None) -> Accepted:
+        """Take in rows of a source; when this returns no kill of the process can lose them.
+
+        They are online within milliseconds, and in the source's table within seconds.
+
+        Args:
+            source: the source's name.
+            rows: column → value, with all of the source's columns.
+            ids: what identifies each event, for a source without an `event_id` column; pushed again it counts once.
+
+        Raises:
+            InvalidInput: a row is faulty; every fault is listed and nothing was taken in.
+            NotFound: there is no such source.
+            NotReady: the server is starting or stopping, has no event log, or the log cannot be written.
+        """
+        intake = self.intake
+        if intake is None:
+            raise not_open()
+        return intake.offer(source, rows, ids=ids)
+
     def tell(self, text: str) -> None:
         """Note a piece of news and say it."""
         self.news.append(News(self.world.clock.now(), text))
@@ -181,6 +240,11 @@ class Live:
         if end != self.synced:
             self.world.predictions.sync()
             self.synced = end
+        events = self.world.events
+        if events is not None and events.end() != self._events_synced:
+            end = events.end()
+            events.sync()
+            self._events_synced = end
 
     def _repeat(self, name: str, work: Callable[[], None], every: float) -> None:
         self.threads[name] = Periodic(name, work, every=every, clock=self.world.clock, say=self.tell)
@@ -210,7 +274,63 @@ class Live:
     def _data_once(self) -> None:
         if self.data is None or self.wheel is None:
             return
-        store = self.data.look()
-        if store is not None:
-            self.feed.use(store, self.world.clock.now())
-            self.wheel.use(store)
+        with self._tables:
+            store = self.data.look()
+            if store is not None:
+                self.feed.use(store, self.world.clock.now())
+                self.wheel.use(store)
+
+    def _make_feed(self, world: World) -> LiveFeed:
+        if world.events is None:
+            return LiveFeed(world.project.views, world.online)
+        pushed = PushedOnline(
+            world.project.views, event_sources(world), world.events, remember=self._keeping.ids
+        )
+        return LiveFeed(world.project.views, world.online, pushed, pushed_reader(world.tables))
+
+    def _open_intake(self) -> None:
+        world = self.world
+        if world.events is None:
+            return
+        self.flusher = make_flusher(world, keep=self._keeping.log)
+        self._repeat("intake", self._apply_events, self._pace.feed)
+        self._repeat("tables", self._flush_events, self._pace.tables)
+        self.intake = Intake(
+            event_sources(world),
+            log=world.events,
+            online=world.online,
+            clock=world.clock,
+            frontier=self.feed.frontier,
+            applied=self.feed.log_position,
+            announce=self.feed.announce,
+            bounds=self._keeping.bounds,
+            wake=self.threads["intake"].wake,
+        )
+
+    def _apply_events(self) -> None:
+        if self.feed.behind():
+            self.feed.advance(self.world.clock.now())
+
+    def _flush_events(self) -> None:
+        if self.flusher is None:
+            return
+        at = self.world.clock.now()
+        with self._tables:
+            self.flusher.flush()
+            self.flusher.drop(self.feed.log_position(), at)
+        if at - self._pruned >= HOUR:
+            self._pruned = at
+            self.feed.prune(at)
+
+    def _refreshed(self, store: Store) -> Store:
+        if self.flusher is None:
+            return store
+        with self._tables:
+            self.flusher.flush()
+            return refreshed(self.world, store)
+
+    def _last_flush(self) -> None:
+        try:
+            self._flush_events()
+        except TreadleError as error:
+            self.tell(f"the newest events are in the log but not yet in their tables: {error}")

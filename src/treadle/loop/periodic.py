@@ -45,7 +45,7 @@ class Periodic:
         self._clock = clock
         self._say = say
         self._wake = threading.Event()
-        self._stopping = False
+        self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
@@ -54,7 +54,11 @@ class Periodic:
 
     def ask_to_stop(self) -> None:
         """Let the piece under way end and begin no other."""
-        self._stopping = True
+        self._stop.set()
+        self._wake.set()
+
+    def wake(self) -> None:
+        """Begin the next piece at once; after a failure the pause is kept."""
         self._wake.set()
 
     def wait(self, seconds: float) -> bool:
@@ -63,9 +67,10 @@ class Periodic:
         return not self._thread.is_alive()
 
     def _run(self) -> None:
-        while not self._stopping:
+        while not self._stop.is_set():
+            self._wake.clear()  # before the work: what comes meanwhile is not for this piece
             pause = self._once()
-            self._wake.wait(pause)
+            (self._wake if self.fault is None else self._stop).wait(pause)
 
     def _once(self) -> float:
         try:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import polars as pl
 
+from treadle.loop.pushed_store import refreshed, settle, with_pushed
 from treadle.loop.training import Store
 from treadle.loop.world import World
 from treadle.ports.metadata import Metadata
@@ -14,16 +15,18 @@ from treadle.records.datasets import DatasetManifest
 from treadle.records.errors import NotReady
 from treadle.records.instants import Instant
 from treadle.stages.data.ingest import store_rows
+from treadle.stages.data.pushed import without_ids
 from treadle.stages.data.reading import read_folder
 from treadle.stages.features.offline import ReadRows
 
 
 def load_store(world: World) -> Store:
-    """Return the newest registered rows of every source and table of the project.
+    """Return the newest rows of every source and table of the project: registered ones, and what was pushed since.
 
     Raises:
         NotReady: some of them have never been stored; the error names them.
     """
+    settle(world)
     names = [definition.name for definition in world.project.sources]
     with world.metadata.read() as view:
         known = set(view.datasets.names())
@@ -37,7 +40,7 @@ def load_store(world: World) -> Store:
         )
     read = row_reader(world.tables, world.metadata)
     rows = {name: read(name) for name in names}
-    return Store.of(rows, manifests)
+    return refreshed(world, Store.of(rows, manifests))
 
 
 def row_reader(tables: Tables, metadata: Metadata) -> ReadRows:
@@ -46,7 +49,7 @@ def row_reader(tables: Tables, metadata: Metadata) -> ReadRows:
     def read(name: str) -> pl.DataFrame:
         with metadata.read() as view:
             manifest = view.datasets.get(name)
-        return tables.read(name, version=_version(manifest)).collect()
+        return without_ids(tables.read(name, version=_version(manifest)).collect())
 
     return read
 
@@ -58,7 +61,8 @@ def ingest(world: World, folder: Path, at: Instant) -> Store:
         InvalidInput: the data cannot be used; every fault is listed and nothing was stored.
     """
     rows = read_folder(world.project.sources, folder)
-    return Store.of(rows, store_rows(world.project.sources, rows, world.tables, world.metadata, at))
+    manifests = store_rows(world.project.sources, rows, world.tables, world.metadata, at)
+    return refreshed(world, Store.of(with_pushed(world, rows, manifests), manifests))
 
 
 def _version(manifest: DatasetManifest) -> int | None:

@@ -22,10 +22,16 @@ class Wheel:
         store: the stored rows.
         flush_every: how often predictions reach their tables between ticks.
         tell: called with a sentence about each turn.
+        refresh: gives stored rows with what was pushed since, before each tick.
     """
 
     def __init__(
-        self, world: World, store: Store, flush_every: Duration, tell: Callable[[str], None]
+        self,
+        world: World,
+        store: Store,
+        flush_every: Duration,
+        tell: Callable[[str], None],
+        refresh: Callable[[Store], Store] = lambda store: store,
     ) -> None:
         self.every = tick_period([monitor.every for monitor in world.project.monitors])
         self.last_tick: Instant | None = None
@@ -35,6 +41,8 @@ class Wheel:
         self._controller = Controller(world, store, Stopwatch())
         self._flusher = PredictionFlusher(world.project.endpoints, world.predictions, world.tables)
         self._new_store: Store | None = None
+        self._store = store
+        self._refresh = refresh
         self._flush_every = flush_every
         self._flushed = world.clock.now()
 
@@ -58,8 +66,10 @@ class Wheel:
     def _tick(self, due: Instant) -> None:
         # Taken and then used, so that rows that come meanwhile are not lost.
         store, self._new_store = self._new_store, None
-        if store is not None:
-            self._controller.use(store)
+        refreshed = self._refresh(store or self._store)
+        if refreshed is not self._store:
+            self._store = refreshed
+            self._controller.use(refreshed)
         for turned in self._controller.tick(due):
             self._tell(_sentence(turned))
         self.last_tick, self.next_tick = due, _following(due, self.every)

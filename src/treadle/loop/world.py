@@ -34,3 +34,5 @@ class World:
     environment: Digest
     project_paths: tuple[str, ...] = ()
     code_folder: Path | None = None
+    events: AppendLog | None = None
+    """The event log; without one nothing can be pushed."""

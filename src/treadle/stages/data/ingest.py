@@ -10,15 +10,11 @@ from treadle.define.sources import Rows, Table, reading_order
 from treadle.ports.metadata import Metadata
 from treadle.ports.tables import Tables
 from treadle.records.datasets import DatasetManifest, DatasetRef
-from treadle.records.digests import Digest, digest_value
 from treadle.records.instants import Instant
-from treadle.stages.data.cells import type_name
-from treadle.stages.data.content import content_hash
+from treadle.stages.data.content import content_hash, schema_hash
+from treadle.stages.data.pushed import LOADED, loaded_content, replace_loaded
 
-
-def schema_hash(rows: pl.DataFrame) -> Digest:
-    """Return the digest of column names and types, in order."""
-    return digest_value([[name, type_name(dtype)] for name, dtype in rows.schema.items()])
+__all__ = ["schema_hash", "store_rows"]
 
 
 def store_rows(
@@ -31,7 +27,8 @@ def store_rows(
     """Store each definition's rows as a new table version, unless the newest one has the same content.
 
     Repeating it after a crash finishes what is missing and registers nothing twice; a table version that was written but
-    not registered stays behind, and no manifest names it. Cost: one hash and one write of the rows.
+    not registered stays behind, and no manifest names it. Pushed rows of a source stay beside the new ones.
+    Cost: one hash and one write of the rows, with pushed ones two.
 
     Returns:
         The manifest of each definition's newest dataset version, by name.
@@ -39,24 +36,24 @@ def store_rows(
     manifests: dict[str, DatasetManifest] = {}
     for definition in reading_order(definitions):  # a table's manifest names those of what it reads
         frame = rows[definition.name]
-        content, schema = content_hash(frame), schema_hash(frame)
+        content = content_hash(frame)
         with metadata.read() as view:
             known = view.datasets.names()
             newest = view.datasets.get(definition.name) if definition.name in known else None
-        if newest is not None and newest.content_hash == content and tables.exists(definition.name):
+        if newest is not None and loaded_content(newest) == content and tables.exists(definition.name):
             manifests[definition.name] = newest
             continue
-        version = tables.overwrite(definition.name, frame)
+        version, whole = replace_loaded(tables, definition, frame)
         parents = _parents(definition, manifests)
         with metadata.begin() as unit:
             manifests[definition.name] = unit.datasets.register(
                 definition.name,
                 at,
-                schema_hash=schema,
-                content_hash=content,
-                rows=frame.height,
+                schema_hash=schema_hash(whole),
+                content_hash=content if whole is frame else content_hash(whole),
+                rows=whole.height,
                 parents=parents,
-                tags={"table_version": str(version)},
+                tags={"table_version": str(version)} | ({} if whole is frame else {LOADED: content}),
                 # After the version it follows, so that content which comes back is a new version, not the old one.
                 key=f"ingest:{definition.name}:{newest.version if newest else 0}:{content}",
             )
