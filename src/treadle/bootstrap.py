@@ -1,7 +1,7 @@
 """The only place where adapters meet stages: a home folder and a project folder become a world.
 
-A home holds everything a loop keeps: `metadata.db`, `blobs/`, `tables/`, `online/`, `predictions/` (the prediction log) and
-`home.json`, which says which project made it.
+A home holds everything a loop keeps: `metadata.db`, `blobs/`, `tables/`, `online/`, `predictions/` (the prediction log),
+`events/` (the event log) and `home.json`, which says which project made it.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import fcntl
 import importlib
 import json
 import os
+import shutil
 import string
 import sys
 from collections.abc import Iterator, Mapping
@@ -264,6 +265,15 @@ class Home:
         if (place, noted) != (str(loaded.folder), name) or "project_name" not in notes:
             self.note(project=str(loaded.folder), project_name=name)
 
+    def empty(self) -> None:
+        """Remove all that the home keeps but its lock and whose it is; whoever calls this holds it."""
+        with _changing(self.folder):
+            for entry in self.folder.iterdir():
+                if entry.is_dir() and not entry.is_symlink():
+                    shutil.rmtree(entry)
+                elif entry.name not in ("lock", HOME_FILE):
+                    entry.unlink()
+
     def metadata(self) -> Metadata:
         """Open the metadata store."""
         from treadle.adapters.sql.metadata import open_metadata
@@ -383,6 +393,8 @@ def open_world(
         stack.callback(online.close)
         log = FileLog(home.folder / "predictions")
         stack.callback(log.close)
+        events = FileLog(home.folder / "events")
+        stack.callback(events.close)
         executor = LocalProcesses(workers=WORKERS)
         stack.callback(executor.close)
         yield World(
@@ -392,6 +404,7 @@ def open_world(
             tables=home.tables(),
             online=online,
             predictions=log,
+            events=events,
             clock=clock,
             executor=executor,
             environment=environment_digest(),
