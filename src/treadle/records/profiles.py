@@ -308,14 +308,15 @@ def merge_profiles(profiles: Iterable[Profile]) -> Profile:
 def merge_extremes(
     one: tuple[Extreme, ...], other: tuple[Extreme, ...], *, largest: bool
 ) -> tuple[Extreme, ...]:
-    """Return the outermost values of both, at most five; of equal values the first rows."""
+    """Return the outermost values of both, at most five numbers and one text; of equal values the first rows."""
     by_row = sorted({*one, *other}, key=lambda extreme: _row_order(extreme.row))
     # Numbers and texts in one column (a type that changed) are ordered by kind first.
     by_row.sort(
         key=lambda extreme: (isinstance(extreme.value, str), extreme.value),
         reverse=largest,
     )
-    return tuple(by_row[:EXAMPLES])
+    texts = [extreme for extreme in by_row if isinstance(extreme.value, str)]
+    return tuple([extreme for extreme in by_row if extreme not in texts[1:]][:EXAMPLES])
 
 
 def pick_rows(rows: Iterable[RowId]) -> tuple[RowId, ...]:
