@@ -149,7 +149,7 @@ def _column_faults(column: ColumnSchema) -> Iterator[tuple[str, str]]:
 def _said(column: ColumnSchema, rule: str) -> bool:
     """Return whether a column says a rule that is not meant anyway."""
     value = getattr(column, rule)
-    return value is not None and value != (rule in ("nan", "infinite", "unit"))
+    return value is not None and value is not (rule in ("nan", "infinite", "unit"))
 
 
 def _values_faults(column: ColumnSchema) -> Iterator[tuple[str, str]]:
