@@ -16,51 +16,27 @@ import numpy.typing as npt
 import polars as pl
 
 from treadle.define.views import FeatureView
-from treadle.records.rows import KNOWN_AT
+from treadle.records.rows import CREATED_TIME, EVENT_TIME, KNOWN_AT, ROW, TOMBSTONE
 from treadle.stages.features.events import Ints, Times
-from treadle.stages.features.keys import KeyCodes, same_kinds
+from treadle.stages.features.keys import KeyCodes, by_code, same_kinds
 
 _BEST = "__best"
 _AT = KNOWN_AT
 
 
-def running_best(codes: Ints, times: Times) -> Ints:
-    """Return for each row, in (code, known_at) order, which row is the best known so far for its key.
-
-    Args:
-        codes: key codes of the rows, shape (rows,), none negative, sorted by (code, known_at).
-        times: the rows' canonical times in the same order.
-
-    Returns:
-        Positions into the given order, shape (rows,).
-    """
-    count = len(codes)
-    if count == 0:
-        return np.empty(0, np.int64)
-    order = np.lexsort((times.row, times.created_time, times.event_time))
-    goodness = np.empty(count, np.int64)
-    goodness[order] = np.arange(count)
-    # Running maxima per key in one pass: lift each key's block above the one before it.
-    lifted = goodness + codes * np.int64(count)
-    best = np.maximum.accumulate(lifted) - codes * np.int64(count)
-    winners: Ints = order[best]
-    return winners
-
-
 class LatestTable:
     """A view's rows, arranged for point-in-time lookups; built once per table version.
 
-    Cost: one pass where the rows come in the order they became known and each is newer than those before it, as stored
-    rows mostly do; a sort, and the running best of the keys it matters for, where they do not.
+    Cost: a look at the order where each row is newer and known later than all before it, as stored rows mostly are; else
+    a sort by known_at and the running best.
     """
 
     def __init__(self, view: FeatureView, rows: pl.DataFrame) -> None:
         self.view = view
         self._keys = list(view.entity.keys)
-        times = Times.of(rows)
-        self._known = _known_in_order(rows, self._keys, times)
-        self._event_time = times.event_time if view.ttl is not None else None
-        self._tombstone = times.tombstone if times.tombstone.any() else None
+        self._known = _known_in_order(rows, self._keys).with_columns(pl.col(_AT).set_sorted())
+        self._event_time = rows[EVENT_TIME].to_numpy() if view.ttl is not None else None
+        self._tombstone = rows[TOMBSTONE].to_numpy() if rows[TOMBSTONE].any() else None
         self._values = rows.select(pl.col(f.column).alias(f"{view.name}_{f.name}") for f in view.features)
 
     def lookup(self, spine: pl.DataFrame, at: Ints, order: Ints | None = None) -> pl.DataFrame:
@@ -102,46 +78,57 @@ class LatestTable:
         return rows, usable
 
 
-def _known_in_order(rows: pl.DataFrame, keys: list[str], times: Times) -> pl.DataFrame:
+def _known_in_order(rows: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
     """Return keys, known_at and the best row so far, in the order the rows became known."""
-    order: Ints | None = None
-    if (times.known_at[1:] < times.known_at[:-1]).any():
-        order = np.argsort(times.known_at, kind="stable")  # mostly in order: few runs to merge
-        times = _taken(times, order)
-    best: Ints = np.arange(rows.height) if order is None else order
-    if _worse_than_before(times).any():
-        best = best[_best_so_far(KeyCodes(rows, keys).of(rows)[best], times)]
-    known = rows.select(keys) if order is None else rows.select(keys)[order]
-    return known.with_columns(
-        pl.Series(_AT, times.known_at).set_sorted(), pl.Series(_BEST, best.astype(np.uint32))
+    if all(rows[name].is_sorted() for name in (KNOWN_AT, EVENT_TIME, CREATED_TIME, ROW)):
+        # Each row is newer than all before it, as stored rows mostly are: it is its own best.
+        known = rows.select(*keys, pl.col(KNOWN_AT).alias(_AT))
+        return known.with_columns(pl.int_range(rows.height, dtype=pl.UInt32).alias(_BEST))
+    codes, times = KeyCodes(rows, keys), Times.of(rows)
+    order: Ints = np.argsort(times.known_at)
+    best = running_best(codes.of(rows), times, order)
+    return rows.select(keys)[order].with_columns(
+        pl.Series(_AT, times.known_at[order]), pl.Series(_BEST, best.astype(np.uint32))
     )
 
 
-def _best_so_far(codes: Ints, times: Times) -> Ints:
-    """Return the running best of each key, for rows in known_at order; rows without a key keep themselves."""
-    by_key = np.argsort(codes, kind="stable")
-    ordered, sorted_times = codes[by_key], _taken(times, by_key)
-    # Only keys in which some row is worse than the one before it: most keys never see a late row.
-    worse = _worse_than_before(sorted_times) & (ordered[1:] == ordered[:-1]) & (ordered[1:] >= 0)
-    concerned = np.zeros(max(int(ordered[-1]), 0) + 1, np.bool_)
-    concerned[ordered[1:][worse]] = True
-    inside = np.flatnonzero(concerned[ordered] & (ordered >= 0))
-    best = np.arange(len(codes))
-    places = by_key[inside]
-    best[places] = places[running_best(ordered[inside], _taken(sorted_times, inside))]
-    return best
+def running_best(codes: Ints, times: Times, order: Ints) -> Ints:
+    """Return for each row, in known_at order, the best row of its key up to it, by (event time, created time, row).
+
+    Of rows that became known at one instant, only the last in the order is sure to see the others.
+
+    Args:
+        codes: key codes of the rows, -1 for none. Shape (rows,).
+        times: the rows' canonical times.
+        order: the positions of the rows by known_at.
+
+    Returns:
+        Positions of rows, in the given order. Shape (rows,).
+    """
+    by_key = order[by_code(codes[order])]
+    ranked = _by_goodness(times)
+    goodness = by_key if ranked is None else _inverse(ranked)[by_key]
+    # Running maxima per key in one pass: lift each key's block above the one before it.
+    lift = (codes[by_key] + 1) * np.int64(len(codes))
+    best = np.maximum.accumulate(goodness + lift) - lift
+    of_row = np.empty(len(codes), np.int64)
+    of_row[by_key] = best if ranked is None else ranked[best]
+    found: Ints = of_row[order]
+    return found
 
 
-def _worse_than_before(times: Times) -> npt.NDArray[np.bool_]:
-    """Say of each row but the first whether it is less than the one before by (event time, created time, row)."""
+def _by_goodness(times: Times) -> Ints | None:
+    """Return the positions of the rows by (event time, created time, row); None where they stand so."""
     event, created, row = times.event_time, times.created_time, times.row
     tied = event[1:] == event[:-1]
     worse = event[1:] < event[:-1]
     if tied.any():
         same = created[1:] == created[:-1]
         worse |= tied & ((created[1:] < created[:-1]) | (same & (row[1:] < row[:-1])))
-    return worse
+    return np.lexsort((row, created, event)) if worse.any() else None
 
 
-def _taken(times: Times, places: Ints) -> Times:
-    return Times(*(getattr(times, name)[places] for name in Times.__slots__))
+def _inverse(order: Ints) -> Ints:
+    places = np.empty(len(order), np.int64)
+    places[order] = np.arange(len(order))
+    return places

@@ -14,6 +14,7 @@ from treadle.define.views import FeatureView, Selection, View
 from treadle.records.rows import CANONICAL
 from treadle.stages.features.events import Ints
 from treadle.stages.features.latest import LatestTable
+from treadle.stages.features.partitioned import Partitioning, lookup_in_parts
 from treadle.stages.features.rows.program import compile_rows
 from treadle.stages.features.windows import WindowTable
 
@@ -25,11 +26,18 @@ that are used are read."""
 class OfflineFeatures:
     """Point-in-time lookups over one version of the stored tables.
 
-    Views are arranged on first use and kept, so that several training sets over the same versions cost one sort.
+    Views are arranged on first use and kept, so that several training sets over the same versions cost one sort; where
+    memory is bounded, or partitions are asked for, nothing is kept.
+
+    Args:
+        read_rows: gives the stored rows.
+        partitioning: bounds what is held at a time, and says where partitions are answered; in one piece and in this
+            process when it is left out. The vectors are the same.
     """
 
-    def __init__(self, read_rows: ReadRows) -> None:
+    def __init__(self, read_rows: ReadRows, partitioning: Partitioning | None = None) -> None:
         self._read_rows = read_rows
+        self._partitioning = partitioning or Partitioning()
         self._views: dict[str, LatestTable | WindowTable] = {}
 
     def vectors(self, features: FeatureSet, spine: pl.DataFrame, at: Ints) -> pl.DataFrame:
@@ -56,20 +64,27 @@ class OfflineFeatures:
     def _selected(
         self, selection: Selection, spine: pl.DataFrame, at: Ints, order: Ints
     ) -> dict[str, pl.Series]:
-        table = self._table(selection.view)
-        if isinstance(table, LatestTable):
-            found = table.lookup(spine, at, order)
-        else:
-            found = table.lookup(spine, at)
+        view, how = selection.view, self._partitioning
+        table = self._known(view)
+        if table is None:
+            rows = self._read_rows(view.source.name).lazy().select(stored_columns(view))
+            parts = how.parts_of(rows)
+            if parts > 1 or how.executor is not None:
+                found = lookup_in_parts(view, rows, spine, at, parts, how)
+                return {name: found[name] for name in selection.columns}
+            table = (
+                LatestTable(view, rows.collect())
+                if isinstance(view, FeatureView)
+                else WindowTable(view, rows.collect())
+            )
+            if how.memory is None:
+                self._views[view.name] = table
+        found = table.lookup(spine, at, order) if isinstance(table, LatestTable) else table.lookup(spine, at)
         return {name: found[name] for name in selection.columns}
 
-    def _table(self, view: View) -> LatestTable | WindowTable:
+    def _known(self, view: View) -> LatestTable | WindowTable | None:
         table = self._views.get(view.name)
-        if table is None or table.view != view:
-            rows = self._read_rows(view.source.name).lazy().select(stored_columns(view)).collect()
-            table = LatestTable(view, rows) if isinstance(view, FeatureView) else WindowTable(view, rows)
-            self._views[view.name] = table
-        return table
+        return table if table is not None and table.view == view else None
 
 
 def stored_columns(view: View) -> list[str]:
