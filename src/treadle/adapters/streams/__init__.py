@@ -1,0 +1,1 @@
+"""Streams: a file per broker, each named as it is there."""
