@@ -7,6 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 from treadle.define.endpoints import Endpoint
 from treadle.loop.calendar import add_months, month_start
+from treadle.loop.replay_inputs import CALENDAR
 from treadle.loop.span import Span
 from treadle.loop.training import Store
 from treadle.loop.turn import Train, Trained, find_pipeline, train
@@ -93,7 +94,7 @@ class SidePolicies:
             self._pipeline.name,
             {name: value for name, value in wanted.items() if name in self._pipeline.parameters},
             key=f"replay:last{LAST_MONTHS}:{month}",
-            reason=f"the calendar: the last {LAST_MONTHS} months before {month}",
+            reason=f"{CALENDAR}: the last {LAST_MONTHS} months before {month}",
             register_as={self._endpoint.model_name: self.model_name},
         )
         return train(self._world, self._store, stage, first)

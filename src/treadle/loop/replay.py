@@ -18,9 +18,10 @@ import polars as pl
 from treadle.define.endpoints import Endpoint
 from treadle.loop.calendar import next_midnight
 from treadle.loop.controller import Controller
-from treadle.loop.feed import Change, Feed, read_cursor, write_cursor
+from treadle.loop.feed import Change, Feed, read_cursor, stands_at, write_cursor
 from treadle.loop.policies import SidePolicies
 from treadle.loop.predictors import load_predictor
+from treadle.loop.replay_inputs import FIRST, PROGRESS
 from treadle.loop.span import WARM_UP_MONTHS, plan_span
 from treadle.loop.stopwatch import Stopwatch
 from treadle.loop.summary import ServedMonth
@@ -30,7 +31,7 @@ from treadle.loop.world import World
 from treadle.ports.clock import SimulatedTime
 from treadle.ports.online import Batch
 from treadle.records.digests import Json
-from treadle.records.errors import InvalidInput
+from treadle.records.errors import Conflict
 from treadle.records.failpoints import failpoint
 from treadle.records.instants import Instant, iso
 from treadle.records.models import ModelVersion
@@ -38,8 +39,6 @@ from treadle.records.predictions import Value, encode_prediction
 from treadle.records.replays import Decided, Training
 from treadle.records.rows import EVENT_TIME
 from treadle.stages.serving.predictor import Predictor
-
-CHECKPOINT = "replay"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +96,7 @@ class Replay:
         turn_done: called with what was trained and why, and what the gates made of it.
         day_done: called with the last instant of every replayed day.
         month_done: called when a month's labels are in.
+        resuming: called with the instant from which an interrupted or extended replay goes on, if it does.
     """
 
     def __init__(
@@ -109,6 +109,7 @@ class Replay:
         turn_done: Callable[[Training, Decided | None], None] = lambda training, decided: None,
         day_done: Callable[[Instant], None] = lambda through: None,
         month_done: Callable[[str], None] = lambda month: None,
+        resuming: Callable[[Instant], None] = lambda start: None,
     ) -> None:
         self.world = world
         self.store = store
@@ -120,6 +121,8 @@ class Replay:
         self._turn_done = turn_done
         self._day_done = day_done
         self._month_done = month_done
+        self._resuming = resuming
+        self.resumed_from: Instant | None = None
         self._feed = Feed(world.project.views, store.rows)
         self._requests = Requests.of(store, self.endpoint)
         self._controller = Controller(world, store, self.watch, try_again=True)
@@ -159,12 +162,18 @@ class Replay:
 
     def _resume(self) -> DayDone | None:
         with self.world.metadata.read() as view:
-            saved = view.checkpoints.get(CHECKPOINT)
+            saved = view.checkpoints.get(PROGRESS)
         if saved is None:
             self._clock.advance_to(self.span.start)
             return None
         assert isinstance(saved.value, dict)
         done = DayDone(int(str(saved.value["through"])), int(str(saved.value["log"])))
+        stands = stands_at(self.world.online)
+        if stands is not None and stands > done.through:  # before anything is cut from the log
+            raise self._elsewhere(stands, done.through)
+        if done.through >= self.span.start:
+            self.resumed_from = done.through + 1
+            self._resuming(self.resumed_from)
         self.world.predictions.truncate(done.log_position)
         self._clock.advance_to(max(done.through, self.span.start))
         return done
@@ -180,7 +189,7 @@ class Replay:
             self.pipeline,
             {name: value for name, value in wanted.items() if name in takes},
             key=f"replay:first:{self.span.start}",
-            reason=f"the first model, on the first {WARM_UP_MONTHS} months",
+            reason=f"{FIRST}, on the first {WARM_UP_MONTHS} months",
         )
         result = perform(self.world, self.store, plan_turn(first, [self.endpoint.name]), self.span.start)
         self._report(result, first.reason, "first")
@@ -241,15 +250,22 @@ class Replay:
     def _check_online(self, batch: Batch, through: Instant) -> None:
         stands = read_cursor(batch)
         if stands != through:
-            raise InvalidInput(
-                f"the online store stands at {'nothing' if stands is None else iso(stands)}, the replay at {iso(through)}",
-                fix="replay into a new home, or remove the folder online/ of this one: it is rebuilt from the tables",
-            )
+            raise self._elsewhere(stands, through)
+
+    def _elsewhere(self, stands: Instant | None, through: Instant) -> Conflict:
+        return Conflict(
+            f"the online store stands at {'nothing' if stands is None else iso(stands)}, the replay at {iso(through)}: "
+            "the home was served meanwhile",
+            fix="replay into a new home; nothing was changed",
+            command="treadle replay … --home NEW_DIR",
+        )
 
     def _save(self, done: DayDone) -> None:
         with self.world.metadata.begin() as unit:
             unit.checkpoints.put(
-                CHECKPOINT, {"through": done.through, "log": done.log_position}, self._clock.now()
+                PROGRESS,
+                {"through": done.through, "log": done.log_position, "first": self.span.start - 1},
+                self._clock.now(),
             )
 
     def _close_months(self, through: Instant | None) -> None:

@@ -77,6 +77,7 @@ def build_report(replay: Replay, seconds: float) -> ReplayReport:
         importance=_importance(replay, champion),
         champion=champion.version,
         generated_at=replay.now(),
+        resumed_from=replay.resumed_from,
     )
 
 
@@ -115,6 +116,7 @@ def report_json(report: ReplayReport) -> dict[str, Json]:
         "fit_seconds": report.fit_seconds,
         "time_spent": dict(report.time_spent),
         "champion": report.champion,
+        "resumed_from": None if report.resumed_from is None else iso(report.resumed_from),
     }
 
 

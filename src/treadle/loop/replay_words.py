@@ -23,7 +23,7 @@ from treadle.loop.replay_figures import (
 )
 from treadle.pictures.numbers import MINUS, NO_DATA, known, share, span
 from treadle.records.estimates import Auc, Difference
-from treadle.records.instants import SECOND
+from treadle.records.instants import SECOND, iso
 from treadle.records.models import Verdict
 from treadle.records.replays import ReplayReport, ScoreHistogram
 
@@ -278,6 +278,10 @@ def time_words(report: ReplayReport) -> str:
     """Return how long the replay took, against the time in model fits alone."""
     if report.seconds <= 0:
         return "The replay was not timed."
+    if report.resumed_from is not None:
+        began = iso(report.resumed_from // SECOND * SECOND)
+        took = span(report.seconds * SECOND)
+        return f"This start of the replay went on from {began} and took {took}; earlier ones are not counted."
     said = f"The replay took {span(report.seconds * SECOND)}"
     if report.fit_seconds > 0:
         ratio = report.seconds / report.fit_seconds

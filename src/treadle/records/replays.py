@@ -119,3 +119,5 @@ class ReplayReport(Record, frozen=True, kw_only=True):
     champion: int
     """The version that serves at the end."""
     generated_at: Instant
+    resumed_from: Instant | None = None
+    """Where the last start went on from; None: it was done in one."""

@@ -42,6 +42,15 @@ class ReplayProgress:
             self._task = self._bar.add_task("training the first model", total=span.end - span.start)
         self._write(month_header())
 
+    def resuming(self, start: Instant) -> None:
+        """Say where an interrupted or extended replay goes on."""
+        from treadle.records.instants import iso
+
+        if self._span is not None and start >= self._span.end:
+            self._write("the replay is whole already; its report is made again")
+        else:
+            self._write(f"going on from {iso(start)}")
+
     def day_done(self, through: Instant) -> None:
         """Show a replayed day."""
         if self._bar is not None and self._task is not None and self._span is not None:

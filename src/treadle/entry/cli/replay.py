@@ -12,7 +12,8 @@ import typer
 
 from treadle.bootstrap import Home as HomeFolder
 from treadle.bootstrap import LoadedProject, load_project, open_world
-from treadle.entry.cli._shared import Home, Project, command_app
+from treadle.entry.cli._homes import reading
+from treadle.entry.cli._shared import Home, Project, command_app, note
 from treadle.records.instants import Instant, instant
 
 if TYPE_CHECKING:
@@ -56,8 +57,27 @@ def replay(
     rows = read_folder(loaded.project.sources, data.resolve())  # bad data leaves no home behind
     check_replayable(loaded.project, rows, stop)
     place = HomeFolder.at(home, create=True)
+    _begin_anew_if_unanswered(place, loaded, rows, stop)
     report = _run(loaded, place, data.resolve(), rows, stop, started)
     _write(report, place, json_file, report_file, picture_file)
+
+
+def _begin_anew_if_unanswered(
+    place: HomeFolder, loaded: LoadedProject, rows: dict[str, pl.DataFrame], until: Instant | None
+) -> None:
+    """Empty a home in which a replay of other data or definitions, or to another end, began and no day was answered."""
+    from treadle.adapters.log import FileLogReader
+    from treadle.loop.replay_inputs import is_unanswered, replay_inputs
+
+    if not (place.folder / "metadata.db").is_file():
+        return
+    with place.held("treadle replay"):
+        with reading(place) as view:
+            logs = [FileLogReader(place.folder / name) for name in ("predictions", "events")]
+            anew = is_unanswered(view, logs, replay_inputs(loaded.project, rows, until))
+        if anew:
+            place.empty()
+            note("the home held a replay that had answered no day; it is begun anew")
 
 
 def _run(
@@ -84,6 +104,7 @@ def _run(
                 store,
                 clock,
                 until=until,
+                resuming=progress.resuming,
                 turn_done=progress.turn_done,
                 day_done=progress.day_done,
                 month_done=lambda month: progress.month_done(measure_month(loop, month)[0]),
