@@ -59,6 +59,8 @@ if TYPE_CHECKING:
     from treadle.define.views import FeatureView as FeatureView
     from treadle.define.views import WindowView as WindowView
     from treadle.define.views import column as column
+    from treadle.entry.client import Client as Client
+    from treadle.entry.client import connect as connect
     from treadle.records.errors import Conflict as Conflict
     from treadle.records.errors import Corrupt as Corrupt
     from treadle.records.errors import Forbidden as Forbidden
@@ -76,6 +78,7 @@ __version__ = "0.1.0"
 
 # Public name → the module it lives in, sorted by name.
 _HOME = {
+    "Client": "treadle.entry.client",
     "Conflict": "treadle.records.errors",
     "Corrupt": "treadle.records.errors",
     "Duration": "treadle.records.instants",
@@ -105,6 +108,7 @@ _HOME = {
     "category": "treadle.define.feature_sets",
     "coalesce": "treadle.define.tracing",
     "column": "treadle.define.views",
+    "connect": "treadle.entry.client",
     "count": "treadle.define.aggregates",
     "cyclic": "treadle.define.tracing",
     "distinct": "treadle.define.aggregates",
@@ -149,7 +153,11 @@ if not TYPE_CHECKING:  # a type checker that saw this function would accept any 
     def __getattr__(name: str) -> object:
         """Load a public name from its module and keep it, so that this runs once for each name."""
         if name not in _HOME:
-            raise AttributeError(f"module 'treadle' has no attribute {name!r}")
+            from treadle.records.errors import did_you_mean
+
+            near = did_you_mean(name, _HOME)
+            said = f"module 'treadle' has no attribute {name!r}" + (f"; {near}" if near else "")
+            raise AttributeError(said, name=name)
         import importlib
 
         value: object = getattr(importlib.import_module(_HOME[name]), name)

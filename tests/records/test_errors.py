@@ -49,7 +49,12 @@ def test_copies_keep_every_part():
     ("name", "known", "fix"),
     [
         ("dealy", ["delay", "fare"], "did you mean 'delay'?"),
-        ("delay", ["delay1", "delay2"], "did you mean 'delay2' or 'delay1'?"),
+        ("delay", ["delay1", "delay2"], "did you mean 'delay1' or 'delay2'?"),
+        ("Delay", ["decay", "delay"], "did you mean 'delay' or 'decay'?"),
+        ("train", ["train_delay", "rain"], "did you mean 'rain' or 'train_delay'?"),
+        ("weather-now", ["weather_now", "weather"], "did you mean 'weather_now' or 'weather'?"),
+        ("cogestion_mean", ["congestion_mean_1h"], "did you mean 'congestion_mean_1h'?"),
+        ("model", ["delay", "medal"], "known: delay, medal"),
         ("xyz", ["delay", "fare"], "known: delay, fare"),
         ("xyz", [f"m{n:02}" for n in range(13)], f"known: {', '.join(f'm{n:02}' for n in range(12))} …"),
         ("xyz", [], "there is no model yet"),

@@ -43,6 +43,20 @@ def test_an_unknown_name_is_an_attribute_error_that_quotes_it() -> None:
         _ = treadle.no_such_name  # type: ignore[attr-defined]  # that is the point
 
 
+@pytest.mark.parametrize(
+    ("wrong", "near"),
+    [
+        ("Sorce", "'Source'"),
+        ("source", "'Source'"),
+        ("featureview", "'FeatureView'"),
+        ("no_worse_slices", "'no_worse_slice'"),
+    ],
+)
+def test_a_misspelt_name_offers_the_one_that_was_meant(wrong: str, near: str) -> None:
+    with pytest.raises(AttributeError, match=f"did you mean {near}"):
+        getattr(treadle, wrong)
+
+
 def test_a_star_import_brings_exactly_the_public_names() -> None:
     script = (
         "before = set(globals()); from treadle import *; print(*sorted(set(globals()) - before - {'before'}))"

@@ -82,9 +82,9 @@ class NotFound(TreadleError):
     def among(cls, kind: str, name: str, known: Iterable[str], **context: str | None) -> NotFound:
         """Build the error with the nearest known names, so that a typo is seen at once."""
         names = sorted(known)
-        near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+        near = did_you_mean(name, names)
         if near:
-            hint = f"did you mean {' or '.join(repr(n) for n in near)}?"
+            hint = near
         elif names:
             hint = f"known: {', '.join(names[:12])}{' …' if len(names) > 12 else ''}"
         else:
@@ -115,6 +115,36 @@ class Corrupt(TreadleError):
     """Stored bytes are not what was recorded."""
 
     code = "corrupt"
+
+
+def near_names(name: str, known: Iterable[str], n: int = 3) -> list[str]:
+    """Return the known names that were probably meant, the likeliest first. Pure.
+
+    Capitals and the signs between words don't count. A name that is part of another one (`train` of `train_delay`) is near it
+    from three letters on; otherwise at least two thirds of the letters have to agree, in order.
+    """
+    wanted = _letters(name)
+    worth: dict[str, float] = {}
+    for other in known:
+        letters = _letters(other)
+        share = difflib.SequenceMatcher(None, wanted, letters).ratio()
+        if wanted == letters:
+            share = 2.0
+        elif min(len(wanted), len(letters)) >= 3 and (wanted in letters or letters in wanted):
+            share += 0.5
+        if share >= 2 / 3:
+            worth[other] = share
+    return sorted(worth, key=lambda other: (-worth[other], other))[:n]
+
+
+def did_you_mean(name: str, known: Iterable[str], n: int = 3) -> str:
+    """Return `did you mean 'delay'?`, or nothing when no known name is near. Pure."""
+    near = near_names(name, known, n)
+    return f"did you mean {' or '.join(repr(one) for one in near)}?" if near else ""
+
+
+def _letters(name: str) -> str:
+    return "".join(letter for letter in name.lower() if letter.isalnum())
 
 
 def refuse(what: str, faults: Sequence[str], *, where: str | None = None, fix: str | None = None) -> None:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 
-from treadle.records.errors import InvalidInput, TreadleError
+from treadle.records.errors import InvalidInput, TreadleError, near_names
 from treadle.records.instants import instant
 from treadle.records.predictions import Value
 
@@ -30,7 +29,7 @@ def request_fields(given: Sequence[str], fields: Mapping[str, str]) -> dict[str,
         if not equals:
             faults.append(f"{text!r} is not written name=value")
         elif name not in fields:
-            near = difflib.get_close_matches(name, fields, n=1, cutoff=0.5)
+            near = near_names(name, fields, 1)
             faults.append(f"there is no field {name!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
         elif name in found:
             faults.append(f"{name!r} is given twice")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import types
 from collections.abc import Callable, Sequence
@@ -10,7 +9,7 @@ from typing import Union, get_args, get_origin, get_type_hints
 
 from treadle.define.steps import Pipeline
 from treadle.records.digests import Json
-from treadle.records.errors import InvalidInput, TreadleError
+from treadle.records.errors import InvalidInput, TreadleError, near_names
 from treadle.records.instants import instant
 
 UNTIL = "until"
@@ -106,7 +105,7 @@ def _kinds(parameter: inspect.Parameter, hint: object) -> list[type]:
 
 
 def _unknown(name: str, known: Sequence[str]) -> str:
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    near = near_names(name, known, 1)
     return f"there is no parameter {name!r}" + (f"; did you mean {near[0]!r}?" if near else "")
 
 

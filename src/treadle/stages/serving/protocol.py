@@ -7,12 +7,11 @@ Spec: kserve/open-inference-protocol, REST.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
-from treadle.records.errors import InvalidInput
+from treadle.records.errors import InvalidInput, near_names
 from treadle.records.instants import instant
 from treadle.records.predictions import Value
 
@@ -261,7 +260,7 @@ def _read_tensor(
     name = tensor.name
     kind = fields.get(name)
     if kind is None:
-        near = difflib.get_close_matches(name, fields, n=1)
+        near = near_names(name, fields, 1)
         faults.append(f"input {name!r} is not a field" + (f"; did you mean {near[0]!r}?" if near else ""))
         return
     if name in columns:
