@@ -50,7 +50,7 @@ def facts_of_rows(rows: Frame, schema: DatasetSchema, around: Around = ALONE) ->
         (name, probe.rule): probe
         for name, found in asked.items()
         for probe in found
-        if answer[f"{name}\n{probe.rule}"] is False
+        if answer[f"{name}\nrule {probe.rule}"] is False
     }
     height = int(answer["rows"])
     breaches = _breaches(lazy, broken, around)
@@ -100,7 +100,7 @@ def _questions(
             hour = pl.col(name).cast(pl.Datetime("us")).dt.hour().drop_nulls()
             questions.append(hour.value_counts().implode().alias(f"{name}\nhours"))
         questions += [
-            probe.kept.fill_null(True).alias(f"{name}\n{probe.rule}") for probe in asked.get(name, ())
+            probe.kept.fill_null(True).alias(f"{name}\nrule {probe.rule}") for probe in asked.get(name, ())
         ]
     if schema.time is not None and column_type(types.get(schema.time.column, pl.Null())) == "time":
         questions.append(plain(schema.time.column, types[schema.time.column]).max().alias("newest"))
