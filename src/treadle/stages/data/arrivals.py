@@ -145,12 +145,12 @@ def once_each(source: Source, rows: pl.DataFrame) -> pl.DataFrame:
 
 def bounded(definition: Rows, rows: pl.DataFrame, arrival: Arrival) -> pl.DataFrame:
     """Return arriving rows with what their arrival says of when they were stored and known."""
-    if arrival.backdated or _says_itself(definition):
+    if arrival.backdated or says_itself(definition):
         return rows
     return rows.with_columns(pl.max_horizontal(c, arrival.at).alias(c) for c in (KNOWN_AT, CREATED_TIME))
 
 
-def _says_itself(definition: Rows) -> bool:
+def says_itself(definition: Rows) -> bool:
     """Say whether the rows are timeless, or have a column that says when they were stored or known."""
     timing = definition.timing
     return timing.event_time is None or timing.created_time is not None or timing.known_at is not None
@@ -158,7 +158,7 @@ def _says_itself(definition: Rows) -> bool:
 
 def _inherit(definition: Rows, rows: pl.DataFrame, stored: pl.DataFrame, arrival: Arrival) -> pl.DataFrame:
     """Return the rows no earlier known than those stored before that they take the place of."""
-    if arrival.backdated or _says_itself(definition):
+    if arrival.backdated or says_itself(definition):
         return rows
     late = stored.filter(pl.col(ROW) >= arrival.history)
     keys = list(definition.unique) if definition.unique else [EVENT_TIME]

@@ -36,7 +36,7 @@ def read_cells(data: bytes, columns: Sequence[str]) -> tuple[Cells, list[str]]:
     """Return the wanted columns of CSV text as they are written, and what is wrong with its form. Pure."""
     data = data.removeprefix(b"\xef\xbb\xbf").rstrip(b"\r\n")
     none = Cells(pl.DataFrame(), data)
-    fault = _text_fault(data)
+    fault = text_fault(data)
     if fault is not None:
         return none, [fault]
     if not data:
@@ -77,7 +77,7 @@ def typed_cells(cells: Cells, columns: Mapping[str, str]) -> tuple[pl.DataFrame,
         if wrong.any():
             first = int(wrong.arg_true()[0])
             count = int(wrong.sum())
-            more = f" (and {count - 1:,} more such cells)" if count > 1 else ""
+            more = f" (and {count - 1:,} more such cell{'s' if count > 2 else ''})" if count > 1 else ""
             faults.append(
                 f"line {cells.line(first):,}, column {column!r}: {str(texts[first])[:40]!r} is no {_KINDS[kind]}{more}"
             )
@@ -101,7 +101,8 @@ def _values(texts: pl.Series, kind: str) -> pl.Series:
     return whole.zip_with(whole.is_not_null(), floats.set(~exact.fill_null(False), None).cast(pl.Int64))
 
 
-def _text_fault(data: bytes) -> str | None:
+def text_fault(data: bytes) -> str | None:
+    """Return where bytes are no UTF-8 text, or None. Pure."""
     try:
         data.decode()
     except UnicodeDecodeError as error:

@@ -11,8 +11,6 @@ from typing import TypeAlias
 
 import msgspec
 
-from treadle.define.describe import definition_digest
-from treadle.define.sources import Rows
 from treadle.ports.metadata import View
 from treadle.records.digests import Digest, Json
 from treadle.records.errors import Corrupt
@@ -79,8 +77,19 @@ class Cursor(msgspec.Struct, frozen=True, omit_defaults=True):
     delta: DeltaSeen | None = None
     inputs: dict[str, int] | None = None
     """The dataset versions that a table was built from."""
+    sums: tuple[int, str, str] | None = None
+    """Rows and sums of the loaded rows' hashes (`content_sums`), so that adding to them needs no look at the old ones."""
     pending: bool = False
     """A write had begun: what the table's newest version holds beyond the registered one does not count."""
+
+    def having_seen(self, seen: Seen) -> Cursor:
+        """Return the cursor with another mark of what was seen of the origin."""
+        return msgspec.structs.replace(
+            self,
+            files=seen if isinstance(seen, list) else None,
+            mark=seen if isinstance(seen, MarkSeen) else None,
+            delta=seen if isinstance(seen, DeltaSeen) else None,
+        )
 
     @property
     def seen(self) -> Seen:
@@ -91,18 +100,6 @@ class Cursor(msgspec.Struct, frozen=True, omit_defaults=True):
         """Return the form that a checkpoint holds."""
         plain: Json = msgspec.to_builtins(self)
         return plain
-
-
-def make_cursor(definition: Rows, next_row: int, history: int, seen: Seen = None) -> Cursor:
-    """Return the cursor of a source or table that was read up to here."""
-    return Cursor(
-        definition_digest(definition),
-        next_row,
-        history,
-        files=seen if isinstance(seen, list) else None,
-        mark=seen if isinstance(seen, MarkSeen) else None,
-        delta=seen if isinstance(seen, DeltaSeen) else None,
-    )
 
 
 def read_cursors(view: View, names: list[str]) -> Mapping[str, Cursor]:

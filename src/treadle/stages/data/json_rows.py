@@ -11,6 +11,7 @@ import msgspec
 import polars as pl
 
 from treadle.stages.data.conform import missing_columns
+from treadle.stages.data.csv_rows import text_fault
 
 _Int: TypeAlias = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 # A field that is absent is told from one that is null, so that a column that is nowhere counts as missing.
@@ -29,7 +30,8 @@ _WORDS = {
     "bool": "boolean",
     "time": "text of a time",
 }
-_PLACE = re.compile(r"Expected `(?P<wanted>[^`]*)`, got `(?P<got>[^`]*)` - at `\$\.(?P<column>.*)`")
+_PLACE = re.compile(r"(?P<said>.*) - at `\$\.(?P<column>.*)`")
+_GOT = re.compile(r"got `(?P<got>[^`]*)`")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,9 @@ def read_objects(data: bytes, columns: Mapping[str, str]) -> tuple[Objects, list
     names = {f"c{place}": column for place, column in enumerate(columns)}
     row_type = msgspec.defstruct("Row", fields, rename=names)
     none = Objects(pl.DataFrame(), None)
+    fault = text_fault(data)
+    if fault is not None:
+        return none, [fault]
     try:
         pieces = _pieces(data)
     except msgspec.DecodeError as error:
@@ -108,13 +113,20 @@ class _Faults:
         if place is None or place["column"] not in self._columns:
             said = f"is no JSON object of a row: {error}"
         else:
-            said = f"column {place['column']!r} holds {place['got']}, not {_WORDS[self._columns[place['column']]]}"
+            got = _GOT.search(place["said"])
+            held = got["got"] if got else "a number too large for 64 bits"
+            said = f"column {place['column']!r} holds {held}, not {_WORDS[self._columns[place['column']]]}"
         self.found.setdefault(said, []).append(line)
 
     def listed(self) -> list[str]:
         """Return each fault once, with its first line."""
         return [
-            f"line {lines[0]:,}: {said}" + (f" (and {len(lines) - 1:,} more lines)" if len(lines) > 1 else "")
+            f"line {lines[0]:,}: {said}"
+            + (
+                f" (and {len(lines) - 1:,} more line{'s' if len(lines) > 2 else ''})"
+                if len(lines) > 1
+                else ""
+            )
             for said, lines in self.found.items()
         ]
 
