@@ -11,6 +11,7 @@ from treadle.define.context import ACTIVE
 from treadle.define.steps import pipeline, step
 from treadle.records.errors import InvalidInput, NotReady
 from treadle.records.instants import DAY, instant
+from treadle.records.splits import Split
 
 operations: Any = verbs
 """As a pipeline's body calls them; here with stand-ins for frames and models."""
@@ -41,11 +42,11 @@ class Runner:
         self.calls.append((step.name, args, kwargs))
         return "from the runner"
 
-    def training_set(self, endpoint, until, since):
-        return ("frame", endpoint, until, since)
+    def training_set(self, endpoint, until, since, accept=()):
+        return ("frame", endpoint, until, since, accept)
 
-    def split(self, frame, by_time):
-        return (frame, by_time)
+    def split(self, frame, split):
+        return (frame, split)
 
     def evaluate(self, model, frame, slices):
         return (model, frame, slices)
@@ -102,11 +103,19 @@ def test_outside_a_run_what_needs_a_home_says_so_and_how(verb, ask):
 
 
 def test_in_a_run_times_and_durations_are_read(runner):
-    assert operations.training_set("delay", until="2013-04-01", since=7) == (
-        "frame", "delay", instant("2013-04-01"), 7,
+    assert operations.training_set("delay", until="2013-04-01", since=7, accept=["x"]) == (
+        "frame", "delay", instant("2013-04-01"), 7, ("x",),
     )  # fmt: skip
     assert operations.training_set("delay", until="2013-04-01T00:00:00Z")[3] is None
-    assert operations.split("frame", by_time="14d") == ("frame", 14 * DAY)
+    assert operations.split("frame", by_time="14d") == ("frame", Split(by_time=(14 * DAY,)))
+    assert operations.split("frame", by_time=["14d", "7d"], group="a", embargo="1d") == (
+        "frame",
+        Split(by_time=(14 * DAY, 7 * DAY), group=("a",), embargo=DAY),
+    )
+    assert operations.split("frame", share=0.2, stratify=["label", "b"], seed=3) == (
+        "frame",
+        Split(shares=(0.2,), stratify=("label", "b"), seed=3),
+    )
     assert operations.evaluate("m", "f", slices=["a"]) == ("m", "f", ["a"])
     assert operations.register("n", "m", "r") == ("n", "m", "r")
     with pytest.raises(InvalidInput, match="has no zone"):

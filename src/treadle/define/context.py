@@ -14,8 +14,9 @@ from treadle.records.errors import NotReady
 if TYPE_CHECKING:
     from treadle.records.evaluation import EvaluationReport
     from treadle.records.frames import Frame
-    from treadle.records.instants import Duration, Instant
+    from treadle.records.instants import Instant
     from treadle.records.models import ModelVersion
+    from treadle.records.splits import Split
     from treadle.records.trained import Model
 
 
@@ -50,12 +51,14 @@ class Operations(Protocol):
         """Run a step where its executor says."""
         ...
 
-    def training_set(self, endpoint: str, until: Instant, since: Instant | None) -> Frame:
-        """Build the point-in-time-correct rows whose label was known before `until`."""
+    def training_set(
+        self, endpoint: str, until: Instant, since: Instant | None, accept: tuple[str, ...] = ()
+    ) -> Frame:
+        """Build the point-in-time-correct rows whose label was known before `until`, and search them for leaks."""
         ...
 
-    def split(self, frame: Frame, by_time: Duration) -> tuple[Frame, Frame]:
-        """Split by when labels became known."""
+    def split(self, frame: Frame, split: Split) -> tuple[Frame, ...]:
+        """Divide rows; the parts share none."""
         ...
 
     def evaluate(self, model: Model, frame: Frame, slices: Sequence[str]) -> EvaluationReport:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,7 @@ from treadle.define.context import RunnableStep
 from treadle.define.describe import definition_digest
 from treadle.define.endpoints import Endpoint
 from treadle.define.labels import Labels
+from treadle.loop.leaks import identifying, refuse_leaks
 from treadle.loop.work import RUN_STEP, Notes, pack_step, unpack_result
 from treadle.loop.world import World
 from treadle.ports.executor import Task, TaskFailed
@@ -24,12 +26,13 @@ from treadle.records.errors import Conflict, InvalidInput, NotFound, TreadleErro
 from treadle.records.estimates import Window
 from treadle.records.evaluation import EvaluationReport
 from treadle.records.frames import AT, KNOWN_AT, LABEL, Frame
-from treadle.records.instants import DAY, Duration, Instant, iso, short
+from treadle.records.instants import DAY, Instant
 from treadle.records.models import ModelVersion
 from treadle.records.references import Reference
 from treadle.records.rows import EVENT_TIME, ROW, TOMBSTONE
 from treadle.records.rows import KNOWN_AT as STORED_KNOWN_AT
 from treadle.records.runs import DatasetInput, Metric, ModelOutput, RunStatus
+from treadle.records.splits import Split
 from treadle.records.trained import Model
 from treadle.stages.evaluation.report import evaluate
 from treadle.stages.features.offline import OfflineFeatures
@@ -38,6 +41,8 @@ from treadle.stages.pipelines.artifacts import encode, frame_digest
 from treadle.stages.pipelines.code import code_digest
 from treadle.stages.pipelines.recorder import RunRecorder, StepCall
 from treadle.stages.training.opened import open_model
+from treadle.stages.training.splits import divide, part_names
+from treadle.stages.validation.leaks import find_leaks, find_overlaps
 
 FRAME_LAYOUT = "1"
 """Part of a training set's cache key; changes when the way frames are built does."""
@@ -195,11 +200,15 @@ class TrainingOperations:
                 self._lineage[id(outcome.value)] = (outcome.value, lineage)
         return outcome.value
 
-    def training_set(self, endpoint: str, until: Instant, since: Instant | None) -> Frame:
+    def training_set(
+        self, endpoint: str, until: Instant, since: Instant | None, accept: tuple[str, ...] = ()
+    ) -> Frame:
         """Build the frame, or find it: the key is the definitions and the content of every table they read."""
         definition = find_endpoint(self._world, endpoint)
         version = digest_value({"layout": FRAME_LAYOUT, "endpoint": definition_digest(definition)})
         params: dict[str, Json] = {"endpoint": endpoint, "until": until, "since": since}
+        if accept:
+            params["accept"] = list(accept)
         call = self._step_call("training_set", version, params, self._table_contents(definition), "here")
 
         def compute() -> tuple[object, Notes]:
@@ -210,28 +219,27 @@ class TrainingOperations:
                     where=f"training_set({endpoint!r}, until={until}, since={since})",
                     fix="choose a later `until`, or check that the label source has rows",
                 )
-            return build_frame(self._store, definition, spine, until), {"rows": spine.height}
+            frame = build_frame(self._store, definition, spine, until)
+            found = refuse_leaks(find_leaks(frame, accept), f"training_set({endpoint!r})")
+            return frame, {"rows": spine.height, "leaks": [one.as_json() for one in found]}
 
         outcome = self._recorder.step(call, compute)
         assert isinstance(outcome.value, Frame)
         self._remember(outcome.value, outcome.digest)
         return outcome.value
 
-    def split(self, frame: Frame, by_time: Duration) -> tuple[Frame, Frame]:
-        """Split where the label became known; both parts are named after the whole, not stored again."""
-        border = frame.until - by_time
-        older = replace(frame.where(pl.col(KNOWN_AT) < border), until=border)
-        newer = frame.where(pl.col(KNOWN_AT) >= border)
-        if not len(older):
-            raise InvalidInput(
-                f"the split leaves nothing to learn from: all {len(frame):,} labels became known in the last "
-                f"{short(by_time)} before {iso(frame.until)}",
-                where=f"tr.split(..., by_time={short(by_time)!r})",
-                fix="split by a shorter time, or train on more history",
-            )
-        for part, name in ((older, "older"), (newer, "newer")):
-            self._remember(part, digest_value({"of": self._digest(frame), "border": border, "part": name}))
-        return older, newer
+    def split(self, frame: Frame, split: Split) -> tuple[Frame, ...]:
+        """Divide the rows; the parts are named after the whole, not stored again."""
+        parts = divide(frame, split)
+        # In time an entity is on both sides by nature; rows drawn by chance are alike where an entity's rows are.
+        drawn = bool(split.shares) and not split.group
+        columns = identifying(frame, [*split.group]) if drawn or split.group else []
+        for older, newer in pairwise(parts):
+            refuse_leaks(find_overlaps(older, newer, columns), str(split))
+        for part, name in zip(parts, part_names(len(parts)), strict=True):
+            digest = digest_value({"of": self._digest(frame), "split": split.as_json(), "part": name})
+            self._remember(part, digest)
+        return tuple(parts)
 
     def evaluate(self, model: Model, frame: Frame, slices: Sequence[str]) -> EvaluationReport:
         """Score the rows with the packaged model and report."""

@@ -162,6 +162,8 @@ _LEAKS = (
          "the training set", seen=_SPLIT, nature=Nature.LEAKED),
     Kind("rows_overlap", "leak", "The same row is in the training part and in the test part of a split.",
          "the split", seen=_SPLIT, nature=Nature.LEAKED),
+    Kind("label_before_request", "leak", "A label was known before its request was made.",
+         "the training set", seen=_SPLIT, nature=Nature.LEAKED, severity=_WARN),
 )  # fmt: skip
 
 KINDS: dict[str, Kind] = {

@@ -18,6 +18,7 @@ from treadle.records.errors import Conflict, InvalidInput, NotFound, TreadleErro
 from treadle.records.frames import AT, KNOWN_AT, LABEL
 from treadle.records.instants import DAY, HOUR
 from treadle.records.runs import RunStatus
+from treadle.records.splits import Split
 from treadle.stages.evaluation.report import evaluate
 from treadle.stages.features.offline import OfflineFeatures
 from treadle.stages.pipelines.artifacts import encode
@@ -163,7 +164,7 @@ class TestTrainingSets:
 class TestSplits:
     def test_no_row_is_in_both_parts_and_none_is_lost(self, operations):
         whole = operations.training_set("returns", UNTIL, None)
-        older, newer = operations.split(whole, 5 * DAY)
+        older, newer = operations.split(whole, Split(by_time=(5 * DAY,)))
         numbers = [set(part.rows["number"]) for part in (older, newer)]
         assert not numbers[0] & numbers[1]
         assert numbers[0] | numbers[1] == set(whole.rows["number"])
@@ -179,18 +180,18 @@ class TestSplits:
             operations._digest(part)
             for frame in (whole, other)
             for days in (4, 5)
-            for part in operations.split(frame, days * DAY)
+            for part in operations.split(frame, Split(by_time=(days * DAY,)))
         ]
         assert len(set(names)) == 8
-        again = operations.split(whole, 4 * DAY)
+        again = operations.split(whole, Split(by_time=(4 * DAY,)))
         assert [operations._digest(part) for part in again] == names[:2]
 
     def test_nothing_kept_back_is_allowed_and_nothing_to_learn_from_is_not(self, operations):
         whole = operations.training_set("returns", UNTIL, None)
-        older, newer = operations.split(whole, 0)
+        older, newer = operations.split(whole, Split(by_time=(0,)))
         assert (len(older), len(newer)) == (len(whole), 0)
         with pytest.raises(InvalidInput, match="leaves nothing to learn from") as caught:
-            operations.split(whole, 365 * DAY)
+            operations.split(whole, Split(by_time=(365 * DAY,)))
         assert "365d" in str(caught.value)
 
 
@@ -237,7 +238,7 @@ class TestSteps:
 
     def test_arguments_reach_the_function_under_their_names_whatever_the_order_of_the_call(self, operations):
         whole = operations.training_set("returns", UNTIL, None)
-        older, newer = operations.split(whole, 5 * DAY)
+        older, newer = operations.split(whole, Split(by_time=(5 * DAY,)))
         given = operations.call(learn_from_second, (), {"train": newer, "weights": older})
         assert given == [len(older), len(newer)]
 
@@ -256,20 +257,24 @@ class TestSteps:
                 operations.call(divide, (1,), {})
             assert caught.value.where is not None
             assert "shop/model.py" in caught.value.where
-            frame = operations.split(operations.training_set("returns", UNTIL, None), 5 * DAY)[0]
+            frame = operations.split(
+                operations.training_set("returns", UNTIL, None), Split(by_time=(5 * DAY,))
+            )[0]
             made = operations.call(fit, (frame,), {})
             world.predictions.close()
         (tmp_path / "here").mkdir()
         near = make_world(tmp_path / "here")
         here = begin(near, make_store(near))
-        frame = here.split(here.training_set("returns", UNTIL, None), 5 * DAY)[0]
+        frame = here.split(here.training_set("returns", UNTIL, None), Split(by_time=(5 * DAY,)))[0]
         assert here.call(fit, (frame,), {}) == made
         near.predictions.close()
 
 
 class TestRegistering:
     def trained(self, operations, rate=0.3):
-        older, newer = operations.split(operations.training_set("returns", UNTIL, None), 5 * DAY)
+        older, newer = operations.split(
+            operations.training_set("returns", UNTIL, None), Split(by_time=(5 * DAY,))
+        )
         model = operations.call(fit, (older,), {"rate": rate})
         return model, operations.evaluate(model, newer, ["shop"]), older
 
@@ -307,14 +312,18 @@ class TestRegistering:
         assert all(step.cached_from is not None for step in steps_of(other))
 
     def test_a_report_on_no_rows_is_kept_without_numbers(self, operations):
-        older, nothing = operations.split(operations.training_set("returns", UNTIL, None), 0)
+        older, nothing = operations.split(
+            operations.training_set("returns", UNTIL, None), Split(by_time=(0,))
+        )
         model = operations.call(fit, (older,), {})
         report = operations.evaluate(model, nothing, ["shop"])
         assert (report.n, report.auc) == (0, None)
         assert "reference" not in operations.register("returns", model, report).tags
 
     def test_an_unknown_slice_column_is_refused_by_name(self, operations):
-        older, newer = operations.split(operations.training_set("returns", UNTIL, None), 5 * DAY)
+        older, newer = operations.split(
+            operations.training_set("returns", UNTIL, None), Split(by_time=(5 * DAY,))
+        )
         model = operations.call(fit, (older,), {})
         with pytest.raises(NotFound, match="shops"):
             operations.evaluate(model, newer, ["shops"])
@@ -322,7 +331,9 @@ class TestRegistering:
     def test_the_report_is_that_of_the_packaged_model_on_the_kept_rows(self, operations):
         from treadle.stages.training.opened import open_model
 
-        older, newer = operations.split(operations.training_set("returns", UNTIL, None), 5 * DAY)
+        older, newer = operations.split(
+            operations.training_set("returns", UNTIL, None), Split(by_time=(5 * DAY,))
+        )
         model = operations.call(fit, (older,), {})
         report = operations.evaluate(model, newer, [])
         alone = evaluate(
