@@ -11,6 +11,8 @@ best at that moment.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 import polars as pl
@@ -22,6 +24,27 @@ from treadle.stages.features.keys import KeyCodes, by_code, same_kinds
 
 _BEST = "__best"
 _AT = KNOWN_AT
+
+
+class Asked:
+    """Rows asked about, in the order of their T: arranged once for all views."""
+
+    def __init__(self, spine: pl.DataFrame, at: Ints) -> None:
+        self._spine = spine
+        times = pl.Series(_AT, at)
+        places = times.arg_sort()
+        self.order = places.to_numpy()
+        self._places = places
+        self._times = times.gather(places).set_sorted()
+        self._frames: dict[tuple[str, ...], pl.DataFrame] = {}
+
+    def by_time(self, keys: Sequence[str]) -> pl.DataFrame:
+        """Return the key columns with T, by T."""
+        known = self._frames.get(tuple(keys))
+        if known is None:
+            known = self._spine.select(pl.col(keys).gather(self._places)).with_columns(self._times)
+            self._frames[tuple(keys)] = known
+        return known
 
 
 class LatestTable:
@@ -39,17 +62,17 @@ class LatestTable:
         self._tombstone = rows[TOMBSTONE].to_numpy() if rows[TOMBSTONE].any() else None
         self._values = rows.select(pl.col(f.column).alias(f"{view.name}_{f.name}") for f in view.features)
 
-    def lookup(self, spine: pl.DataFrame, at: Ints, order: Ints | None = None) -> pl.DataFrame:
+    def lookup(self, spine: pl.DataFrame, at: Ints, asked: Asked | None = None) -> pl.DataFrame:
         """Return the view's features as known at each row's T, one output row per spine row, in order.
 
         Args:
             spine: rows that have the entity's key columns.
             at: T of each row, shape (rows,).
-            order: the positions of the rows by T, where it is at hand: the same for all views. Shape (rows,).
+            asked: the same, arranged already, where several views are looked up.
         """
         if self._values.height == 0:
             return self._values.clear(spine.height) if spine.height else self._values.clear()
-        rows, usable = self._winners(spine, at, np.argsort(at) if order is None else order)
+        rows, usable = self._winners(asked or Asked(spine, at))
         if self._tombstone is not None:
             usable &= ~self._tombstone[rows]
         if self.view.ttl is not None and self._event_time is not None:
@@ -59,22 +82,19 @@ class LatestTable:
             picks = picks.set(pl.Series(~usable), None)
         return self._values.select(pl.all().gather(picks))
 
-    def _winners(
-        self, spine: pl.DataFrame, at: Ints, order: Ints
-    ) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.bool_]]:
+    def _winners(self, asked: Asked) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.bool_]]:
         """Return the best row known at each T, and whether there was one."""
-        asked = spine.select(self._keys)
-        same_kinds(asked, self._known, self._keys)
-        asked = asked[order].with_columns(pl.Series(_AT, at[order]).set_sorted())
-        found = asked.join_asof(
+        left = asked.by_time(self._keys)
+        same_kinds(left, self._known, self._keys)
+        found = left.join_asof(
             self._known, on=_AT, by=self._keys or None, strategy="backward", check_sortedness=False
         )[_BEST]
-        rows = np.empty(len(at), np.uint32)
-        usable = np.ones(len(at), np.bool_)
+        rows = np.empty(len(found), np.uint32)
+        usable = np.ones(len(found), np.bool_)
         if found.null_count():
-            usable[order] = found.is_not_null().to_numpy()
+            usable[asked.order] = found.is_not_null().to_numpy()
             found = found.fill_null(0)
-        rows[order] = found.to_numpy()
+        rows[asked.order] = found.to_numpy()
         return rows, usable
 
 
