@@ -6,7 +6,8 @@ import treadle as tr
 from treadle.records.instants import DAY, HOUR, MINUTE
 from treadle.stages.features.inspection import held_values, parse_key, unpack_key
 from treadle.stages.features.keys import pack_key
-from treadle.stages.features.state import Latest, append_event, newer
+from treadle.stages.features.state import Latest, newer
+from treadle.stages.features.window_state import window_writer
 
 T0 = 1_000 * DAY
 KEY = ["a"]
@@ -58,7 +59,7 @@ def test_a_latest_value_counts_from_when_it_is_known_until_its_ttl(stored, at, e
 
 
 def test_each_window_has_a_status_of_its_own():
-    state = append_event(None, T0, [2.0], 0)
+    state = window_writer(window).append(None, T0, T0, 0, T0, [2.0])
     assert seen(window, state, T0 + MINUTE) == [("x_mean_1h", 2.0, "ok", MINUTE), ("n", 1.0, "ok", MINUTE)]
     late = T0 + 2 * HOUR
     assert seen(window, state, late) == [("x_mean_1h", None, "expired", 2 * HOUR), ("n", 1.0, "ok", 2 * HOUR)]

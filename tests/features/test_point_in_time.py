@@ -14,7 +14,8 @@ from treadle.define.entities import Entity
 from treadle.define.sources import Source
 from treadle.define.views import FeatureView, WindowView
 from treadle.stages.features.latest import LatestTable
-from treadle.stages.features.state import Latest, WindowReader, append_event, latest_values, newer
+from treadle.stages.features.state import Latest, latest_values, newer
+from treadle.stages.features.window_state import window_reader, window_writer
 from treadle.stages.features.windows import WindowTable
 
 ENTITY = Entity("pair", keys=["a", "b"])
@@ -131,7 +132,7 @@ def test_online_state_replayed_in_known_order_gives_the_same_answers(rows, momen
     waiting = sorted(rows, key=lambda r: (r["known_at"], r["row"]))
     latest_state: dict = {}
     window_state: dict = {}
-    reader = WindowReader.of(WINDOWS, WINDOWS.features)
+    reader, writer = window_reader(WINDOWS, WINDOWS.features), window_writer(WINDOWS)
     for at in sorted(moments):
         while waiting and waiting[0]["known_at"] <= at:
             r = waiting.pop(0)
@@ -143,8 +144,8 @@ def test_online_state_replayed_in_known_order_gives_the_same_answers(rows, momen
             if changed is not None:
                 latest_state[key] = changed
             if not r["tombstone"]:
-                cutoff = r["known_at"] - WINDOWS.longest
-                window_state[key] = append_event(window_state.get(key), r["event_time"], [r["v"]], cutoff)
+                times = (r["event_time"], r["created_time"], r["row"], r["known_at"])
+                window_state[key] = writer.append(window_state.get(key), *times, [r["v"]])
         for key in [("x", 1), ("y", 11), ("1", 1), ("z", 1)]:
             held = latest_values(latest_state.get(key), at, TTL)
             assert (held[0] if held else None) == oracle.latest(rows, key, at, TTL, "v")

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias, cast
+from typing import Literal, TypeAlias
 
 import msgspec
 
@@ -15,7 +14,8 @@ from treadle.ports.online import Online, Reader
 from treadle.records.errors import Corrupt, InvalidInput
 from treadle.records.instants import Duration, Instant
 from treadle.stages.features.keys import pack_key
-from treadle.stages.features.state import Latest, Value, WindowReader, latest_values
+from treadle.stages.features.state import Latest, Value, latest_values
+from treadle.stages.features.window_state import window_reader
 
 Status: TypeAlias = Literal["ok", "expired", "absent"]
 """`ok`: a model gets it. `expired`: known, but older than ttl or window. `absent`: never seen, or deleted."""
@@ -125,17 +125,13 @@ def _held_latest(view: FeatureView, stored: bytes | None, at: Instant) -> list[H
 
 
 def _held_window(view: WindowView, stored: bytes | None, at: Instant) -> list[Held]:
-    values = WindowReader.of(view, view.features).read(stored, at)
-    last: Instant | None = None
-    if stored is not None:
-        times = memoryview(stored).cast("q")[
-            1 + 3 * len(view.value_columns) :: 1 + 3 * len(view.value_columns)
-        ]
-        before = bisect_left(cast("Sequence[int]", times), at)
-        last = times[before - 1] if before else None
+    reader = window_reader(view, view.features)
+    values = reader.read(stored, at)
+    last = None if stored is None else reader.newest(stored, at)
     held = []
     for feature, value in zip(view.features, values, strict=True):
-        status: Status = "absent" if last is None else "ok" if at - last <= feature.over else "expired"
+        in_window = last is not None and last >= feature.begin(at, view.accuracy)
+        status: Status = "absent" if last is None else "ok" if in_window else "expired"
         held.append(Held(view.name, feature.name, value, status, last, None if last is None else at - last))
     return held
 

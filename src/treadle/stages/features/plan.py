@@ -14,7 +14,8 @@ from treadle.records.errors import NotFound
 from treadle.records.instants import Instant
 from treadle.stages.features.keys import pack_key
 from treadle.stages.features.rows.program import compile_rows
-from treadle.stages.features.state import Value, WindowReader, latest_values
+from treadle.stages.features.state import Value, latest_values
+from treadle.stages.features.window_state import window_reader
 
 _ReadView = Callable[[bytes | None, Instant], Sequence[Value]]
 
@@ -148,7 +149,7 @@ def _reader(selection: Selection) -> _ReadView:
     view = selection.view
     if isinstance(view, WindowView):
         by_name = {feature.name: feature for feature in view.features}
-        return WindowReader.of(view, [by_name[name] for name in selection.names]).read
+        return window_reader(view, [by_name[name] for name in selection.names]).read
     return _latest_reader(view, selection.names)
 
 

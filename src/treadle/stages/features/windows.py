@@ -1,50 +1,23 @@
-"""Window features offline: exact sliding sums from prefix sums, two binary searches a row and window.
+"""Window features offline: exact aggregates over sliding windows, two binary searches a row and window.
 
-An event counts at T when its key matches, `T - w <= event_time < T` and `known_at <= T`. Where every row is known the
-same time after its event, both conditions are one range of the (key, event time) order. Where lateness varies, the range
-is walked and the rows not yet known are left out.
+An event counts at T when its key matches, `T - w <= event_time < T` and `known_at <= T`; with accuracy "tile" the window begins
+at the hop boundary at or before `T - w`. Where every row is known the same time after its event, both conditions are one range
+of the (key, event time) order. Where lateness varies, the range is walked and the rows not yet known are left out.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from treadle.define.aggregates import Aggregate
 from treadle.define.views import WindowView
+from treadle.stages.features.channels import Channel, Contributions, channel_of, channels_of, contributions
 from treadle.stages.features.events import Ints, TimeRanks, Times
-from treadle.stages.features.exact import join_array, split_array
 from treadle.stages.features.keys import KeyCodes
-
-_WALK = 4_000_000
-"""At most this many (row, event) pairs are looked at together when lateness varies: about 100 MiB."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Sums:
-    """Per-event contributions of one column: whether it counts, and its exact parts."""
-
-    count: Ints
-    high: Ints
-    low: Ints
-
-    def prefix(self) -> _Sums:
-        """Return sums over all events before each position, shape (events + 1,)."""
-        return _Sums(*(np.concatenate([[0], np.cumsum(part)]) for part in (self.count, self.high, self.low)))
-
-    def between(self, first: Ints, last: Ints) -> _Sums:
-        """Return sums over [first, last) of prefix sums."""
-        return _Sums(*(part[last] - part[first] for part in (self.count, self.high, self.low)))
-
-
-def _contributions(values: pl.Series) -> _Sums:
-    numbers = values.cast(pl.Float64).fill_nan(None)
-    present = numbers.is_not_null().to_numpy()
-    high, low = split_array(numbers.fill_null(0.0).to_numpy())
-    return _Sums(present.astype(np.int64), high, low)
+from treadle.stages.features.ranges import Ranged, walk
 
 
 class WindowTable:
@@ -54,7 +27,7 @@ class WindowTable:
         self.view = view
         self._keys = KeyCodes(rows, view.entity.keys)
         codes, times = self._keys.of(rows), Times.of(rows)
-        order = np.lexsort((times.row, times.event_time, codes))
+        order = np.lexsort((times.row, times.created_time, times.event_time, codes))
         order = order[(codes[order] >= 0) & ~times.tombstone[order]]
         event_time = times.event_time[order]
         self._known_at = times.known_at[order]
@@ -64,9 +37,11 @@ class WindowTable:
             self._lateness = None
         self._ranks = TimeRanks.of(event_time)
         self._packed = self._ranks.pack(codes[order], self._ranks.of_known(event_time))
-        ordered = rows.select(view.value_columns)[order]
-        self._each = {name: _contributions(ordered[name]) for name in view.value_columns}
-        self._prefix = {name: sums.prefix() for name, sums in self._each.items()}
+        ordered = (
+            rows.select(view.value_columns)[order] if view.value_columns else pl.DataFrame(height=len(order))
+        )
+        self._each = contributions(view, channels_of(view.features), ordered)
+        self._ranged: dict[Channel, Ranged] = {}
 
     def lookup(self, spine: pl.DataFrame, at: Ints) -> pl.DataFrame:
         """Return the view's aggregates as known at each row's T (float64), one output row per spine row, in order.
@@ -78,13 +53,20 @@ class WindowTable:
         codes = self._keys.of(spine)
         last = self._position(codes, self._last_rank(at))
         columns: dict[str, pl.Series] = {}
-        ranges: dict[int, tuple[Ints, Ints]] = {}
-        for feature in self.view.features:
-            if feature.over not in ranges:
-                first = self._position(codes, self._ranks.below(at - feature.over))
-                ranges[feature.over] = (np.where(codes < 0, last, np.minimum(first, last)), last)
-            columns[f"{self.view.name}_{feature.name}"] = self._aggregate(feature, *ranges[feature.over], at)
-        return pl.DataFrame(columns)
+        for over in dict.fromkeys(feature.over for feature in self.view.features):
+            features = [feature for feature in self.view.features if feature.over == over]
+            first = self._position(codes, self._ranks.below(self._begin(features[0], at)))
+            first = np.where(codes < 0, last, np.minimum(first, last))
+            if self._lateness is not None:
+                found = [self._whole(feature).aggregate(feature, first, last) for feature in features]
+            else:
+                found = self._walked(features, first, last, at)
+            columns |= zip((feature.name for feature in features), found, strict=True)
+        return pl.DataFrame({f"{self.view.name}_{f.name}": columns[f.name] for f in self.view.features})
+
+    def _begin(self, feature: Aggregate, at: Ints) -> Ints:
+        begin: Ints = feature.begin(at, self.view.accuracy)  # type: ignore[arg-type,assignment]  # arrays add and divide like ints
+        return begin
 
     def _last_rank(self, at: Ints) -> Ints:
         before = self._ranks.below(at)
@@ -95,54 +77,25 @@ class WindowTable:
     def _position(self, codes: Ints, ranks: Ints) -> Ints:
         return np.searchsorted(self._packed, self._ranks.pack(codes, ranks), "left").astype(np.int64)
 
-    def _aggregate(self, feature: Aggregate, first: Ints, last: Ints, at: Ints) -> pl.Series:
-        if feature.column is None:
-            return pl.Series(self._counts(first, last, at).astype(np.float64))
-        sums = self._sums(feature.column, first, last, at)
-        counted = sums.count.astype(np.float64)
-        if feature.function == "count":
-            return pl.Series(counted)
-        added = join_array(sums.high, sums.low)
-        if feature.function == "sum":
-            return pl.Series(added)
-        means: npt.NDArray[np.float64] = np.divide(
-            added, counted, out=np.zeros_like(added), where=counted > 0
-        )
-        return pl.Series(means).set(pl.Series(counted == 0), None)
+    def _whole(self, feature: Aggregate) -> Ranged:
+        channel = channel_of(feature)
+        if channel not in self._ranged:
+            self._ranged[channel] = Ranged(self._each[channel])
+        return self._ranged[channel]
 
-    def _counts(self, first: Ints, last: Ints, at: Ints) -> Ints:
-        if self._lateness is not None:
-            return last - first
-        counts = np.zeros(len(at), np.int64)
-        for rows, pairs, events in self._walk(first, last, at):
-            np.add.at(counts, rows[pairs], (self._known_at[events] <= at[rows[pairs]]).astype(np.int64))
-        return counts
-
-    def _sums(self, column: str, first: Ints, last: Ints, at: Ints) -> _Sums:
-        if self._lateness is not None:
-            return self._prefix[column].between(first, last)
-        each = self._each[column]
-        out = _Sums(*(np.zeros(len(at), np.int64) for _ in range(3)))
-        for rows, pairs, events in self._walk(first, last, at):
-            owners = rows[pairs]
-            known = self._known_at[events] <= at[owners]
+    def _walked(self, features: Sequence[Aggregate], first: Ints, last: Ints, at: Ints) -> list[pl.Series]:
+        """Return aggregates of the events in each range that are known by T. Cost: the events of all ranges."""
+        found: list[list[pl.Series]] = [[] for _ in features]
+        for rows, owners, events in walk(first, last):
+            known = self._known_at[events] <= at[rows][owners]
             inside = events[known]
-            for target, part in ((out.count, each.count), (out.high, each.high), (out.low, each.low)):
-                np.add.at(target, owners[known], part[inside])
-        return out
-
-    def _walk(self, first: Ints, last: Ints, at: Ints) -> list[tuple[Ints, Ints, Ints]]:
-        """Return, in chunks, (rows of the chunk, owner of each pair within it, event position of each pair)."""
-        lengths = last - first
-        ends = np.cumsum(lengths)
-        chunks, start = [], 0
-        while start < len(at):
-            done = ends[start - 1] if start else 0
-            stop = max(int(np.searchsorted(ends, done + _WALK, "right")), start + 1)
-            rows = np.arange(start, stop)
-            size = lengths[start:stop]
-            owners = np.repeat(np.arange(stop - start), size)
-            offsets = np.arange(int(size.sum())) - np.repeat(np.cumsum(size) - size, size)
-            chunks.append((rows, owners, first[start:stop][owners] + offsets))
-            start = stop
-        return chunks
+            ends = np.cumsum(np.bincount(owners[known], minlength=len(rows)))
+            starts = np.concatenate([np.zeros(1, np.int64), ends[:-1]])
+            parts: dict[Channel, Ranged] = {}
+            for feature, portions in zip(features, found, strict=True):
+                channel = channel_of(feature)
+                if channel not in parts:
+                    each = self._each[channel]
+                    parts[channel] = Ranged(Contributions(each.present[inside], each.numbers[inside]))
+                portions.append(parts[channel].aggregate(feature, starts, ends))
+        return [pl.concat(portions) if portions else pl.Series([], dtype=pl.Float64) for portions in found]

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from treadle.define.views import FeatureView, View
+from treadle.define.views import FeatureView, View, WindowView
 from treadle.ports.online import Batch
 from treadle.records.instants import Instant
 from treadle.records.rows import CREATED_TIME, EVENT_TIME, KNOWN_AT, ROW, TOMBSTONE
 from treadle.stages.features.keys import pack_key
-from treadle.stages.features.state import Latest, Value, append_event, newer
+from treadle.stages.features.state import Latest, Value, newer
+from treadle.stages.features.window_state import window_writer
 
 Event = tuple[Instant, int, tuple[Value, ...]]
 """(known_at, row number, all other values in the order the applier expects)."""
@@ -57,7 +58,7 @@ def make_applier(source: str, views: Sequence[View]) -> Applier:
         changes.append(
             _latest_change(view.name, keys, picks)
             if isinstance(view, FeatureView)
-            else _window_change(view.name, keys, picks, view.longest)
+            else _window_change(view, keys, picks)
         )
 
     def apply(batch: Batch, known_at: Instant, row: int, values: Sequence[Value]) -> None:
@@ -88,25 +89,20 @@ def _latest_change(view: str, keys: list[int], picks: list[int]) -> Callable[...
     return change
 
 
-def _window_change(view: str, keys: list[int], picks: list[int], longest: int) -> Callable[..., None]:
+def _window_change(view: WindowView, keys: list[int], picks: list[int]) -> Callable[..., None]:
+    name, append = view.name, window_writer(view).append
+
     def change(batch: Batch, known_at: Instant, row: int, values: Sequence[Value]) -> None:
         key_values = [values[i] for i in keys]
         if None in key_values or values[2]:
             return
         key = pack_key(key_values)  # type: ignore[arg-type]  # no None here
-        numbers = [_float(values[i]) for i in picks]
-        event_time: Instant = values[0]  # type: ignore[assignment]  # canonical column
-        batch.put(view, key, append_event(batch.get(view, key), event_time, numbers, known_at - longest))
+        read = [values[i] for i in picks]
+        # Canonical columns 0 and 1 are instants.
+        batch.put(name, key, append(batch.get(name, key), values[0], values[1], row, known_at, read))  # type: ignore[arg-type]
 
     return change
 
 
 def _clean(value: Value) -> Value:
     return None if isinstance(value, float) and value != value else value
-
-
-def _float(value: Value) -> float | None:
-    if value is None or isinstance(value, str):
-        return None
-    number = float(value)
-    return number if number == number else None
