@@ -11,6 +11,7 @@ import importlib
 import json
 import os
 import shutil
+import socket
 import string
 import sys
 from collections.abc import Iterator, Mapping
@@ -21,6 +22,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from treadle.define.project import Project
+from treadle.records.digests import digest_value
 from treadle.records.errors import Conflict, Corrupt, InvalidInput, NotFound, NotReady, TreadleError
 
 if TYPE_CHECKING:
@@ -37,6 +39,8 @@ HOME_VERSION = 1
 PATH_CHARACTERS = frozenset(string.ascii_letters + string.digits + "/_-.,=+&'();:@~$!")
 """Tables are read by URI, and Polars (2.1) looks for the files of a URI under its percent-encoded name."""
 WORKERS = 2
+ONLINE_URL = "TREADLE_ONLINE_URL"
+"""The secret that names a Redis for online features, as `redis://host:6379/0#NAMESPACE`; the namespace may be left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,10 +297,32 @@ class Home:
         return DeltaTables(self.folder / "tables")
 
     def online(self) -> Online:
-        """Open the online store; it can be rebuilt from the tables, so commits need not wait for the disk."""
-        from treadle.adapters.online import LmdbOnline
+        """Open the online store: Redis where the secret `TREADLE_ONLINE_URL` names one, else LMDB in the home.
 
-        return LmdbOnline(self.folder / "online", durable=False)
+        It can be rebuilt from the tables, so commits need not wait for the disk, and another store is filled at the first use.
+
+        Raises:
+            NotReady: the server is not to be had.
+            InvalidInput: the URL is none.
+        """
+        from treadle.adapters.secrets import LocalSecrets
+        from treadle.records.secrets import SecretRef
+
+        try:
+            url = LocalSecrets.of_process().get(SecretRef(ONLINE_URL))
+        except NotReady:
+            from treadle.adapters.online import LmdbOnline
+
+            return LmdbOnline(self.folder / "online", durable=False)
+        from treadle.adapters.online_redis import RedisOnline
+
+        address, _, name = url.partition("#")
+        return RedisOnline(address, namespace=name or self._namespace())
+
+    def _namespace(self) -> str:
+        """Return a name for this home on a server that others use too: a copy of a home is another one."""
+        place = digest_value([socket.gethostname(), str(self.folder)])
+        return f"treadle:{place[:16]}"
 
 
 def _make(folder: Path) -> None:

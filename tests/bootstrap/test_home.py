@@ -11,10 +11,13 @@ import polars as pl
 import pytest
 
 from tests.bootstrap.conftest import SOUND
+from tests.redis_server import redis_server
 from treadle.adapters.clock import SimulatedClock
-from treadle.bootstrap import HOME_FILE, PART_FILE, Home, load_project, need, open_world
+from treadle.adapters.online_redis import RedisOnline
+from treadle.bootstrap import HOME_FILE, ONLINE_URL, PART_FILE, Home, load_project, need, open_world
 from treadle.ports.executor import Task
 from treadle.records.errors import Conflict, Corrupt, InvalidInput, NotFound, NotReady
+from treadle.testing.online import fill
 
 
 def test_a_home_is_made_once_and_found_again(tmp_path):
@@ -292,3 +295,24 @@ def test_a_part_that_is_not_installed_is_named_with_its_install_line():
         need("serve", "no_such_server")
     assert caught.value.what == "this needs no_such_server, which is not installed"
     assert caught.value.fix == "install the extra: pip install 'treadle[serve]'"
+
+
+def test_online_features_lie_on_redis_where_a_secret_names_one(tmp_path, monkeypatch):
+    home, other = (Home.at(tmp_path / name, create=True) for name in ("one", "two"))
+    with redis_server(tmp_path) as url:
+        monkeypatch.setenv(ONLINE_URL, url)
+        stores = [home.online(), other.online(), home.online()]
+        assert [type(store) for store in stores] == [RedisOnline] * 3
+        fill(stores[0], "v", {b"k": b"1"})
+        assert [store.get("v", b"k") for store in stores] == [b"1", None, b"1"]
+        monkeypatch.setenv(ONLINE_URL, f"{url}#shared")
+        named = [home.online(), other.online()]
+        fill(named[0], "v", {b"k": b"2"})
+        assert named[1].get("v", b"k") == b"2"
+        for store in (*stores, *named):
+            store.close()
+    monkeypatch.delenv(ONLINE_URL)
+    embedded = home.online()
+    assert embedded.get("v", b"k") is None
+    embedded.close()
+    assert not any("redis" in path.read_text() for path in home.folder.glob("*.json"))
