@@ -52,6 +52,13 @@ def test_what_is_used_and_not_listed_is_said_with_its_user():
     assert faults(pipelines=[]) == ["trigger 'monthly' runs 'train', which is not among the pipelines"]
 
 
+def test_a_misspelt_reference_offers_the_name_that_was_meant():
+    assert faults(monitors=[monitor("return")], triggers=[on(every("30d"), run="trian", name="t")]) == [
+        "monitor 'return' watches endpoint 'return', which is not among the endpoints; did you mean 'returns'?",
+        "trigger 't' runs 'trian', which is not among the pipelines; did you mean 'train'?",
+    ]
+
+
 def test_a_source_of_the_same_name_is_not_the_same_source():
     other = Source.parquet("people", path="other.parquet", columns=parts.people.columns)
     assert faults(sources=[parts.orders, other, parts.outcomes]) == [
@@ -100,6 +107,7 @@ def test_triggers_heed_monitors_that_are_there():
 def test_a_gate_that_guards_nothing_is_a_typo():
     assert faults(gates={"champoin": [loads_and_answers()]}) == [
         "gates of the alias 'champoin' guard nothing: no endpoint serves it (they serve champion)"
+        "; did you mean 'champion'?"
     ]
 
 
@@ -107,7 +115,7 @@ def test_a_gate_looks_at_columns_that_are_there():
     gates = [no_worse_slice("chanel"), no_worse_slice("order"), no_worse_slice("facts_age")]
     assert faults(gates={"champion": gates}) == [
         "the gate no_worse_slice('chanel') finds no such column at endpoint 'returns': "
-        "name a request field, a feature or a label key"
+        "name a request field, a feature or a label key; did you mean 'channel'?"
     ]
 
 

@@ -210,6 +210,28 @@ def test_small_slices_are_not_judged_but_required_ones_must_be_there():
     assert verdict([no_worse_slice("carrier")], small) is Verdict.REJECTED
 
 
+@pytest.mark.parametrize(
+    ("slices", "said"),
+    [
+        (
+            (part("LGA", 0.0, n=499), part("X", None)),
+            "the largest, LGA, has 499 of the 800 there are; wait for more labels",
+        ),
+        ((part("LGA", 0.0, n=499), part("X", None)), "no_worse_slice('origin', min_rows=450)"),
+        (
+            (part("LGA", 0.0, n=99), part("X", 0.0, n=20)),
+            "has 99 of the 800 there are; wait for more labels, or guard a",
+        ),
+        ((part("X", None), part("Y", None)), "none of the 2 has both, in 800 rows"),
+    ],
+)
+def test_a_gate_without_evidence_says_what_it_asks_for_what_there_was_and_what_to_do(slices, said):
+    decision = decide([no_worse_slice("origin")], evidence(comparison(0.01, slices=slices, n=800)))
+    assert decision.verdict is Verdict.INCONCLUSIVE
+    assert "no slice of origin has min_rows=500 labelled rows of both classes" in decision.reasons[0]
+    assert said in decision.reasons[0]
+
+
 @given(st.lists(st.floats(0.0, 1.0), min_size=1, max_size=8))
 def test_holm_corrects_as_stepping_down_by_hand(p_values):
     corrected = holm(p_values)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import get_args
 
@@ -14,7 +14,7 @@ from treadle.define.sources import Rows, Source, Table, reading_order
 from treadle.define.steps import Pipeline
 from treadle.define.triggers import AllOf, AnyOf, Condition, Trigger
 from treadle.define.views import View
-from treadle.records.errors import InvalidInput
+from treadle.records.errors import InvalidInput, did_you_mean
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,24 +134,28 @@ class Project:
         faults = []
         for source, user in used:
             if source.name not in listed:
-                faults.append(f"{user} uses {source.name!r}, which is not among the sources")
+                meant = _meant(source.name, listed)
+                faults.append(f"{user} uses {source.name!r}, which is not among the sources{meant}")
             elif listed[source.name] != source:
                 faults.append(f"{user} uses a {source.name!r} that is not the one among the sources")
         endpoints = [endpoint.name for endpoint in self.endpoints]
         faults += [
             f"monitor {monitor.name!r} watches endpoint {monitor.endpoint!r}, which is not among the endpoints"
+            + _meant(monitor.endpoint, endpoints)
             for monitor in self.monitors
             if monitor.endpoint not in endpoints
         ]
         pipelines = [pipeline.name for pipeline in self.pipelines]
         faults += [
             f"trigger {trigger.name!r} runs {trigger.pipeline!r}, which is not among the pipelines"
+            + _meant(trigger.pipeline, pipelines)
             for trigger in self.triggers
             if trigger.pipeline not in pipelines
         ]
         monitors = [monitor.name for monitor in self.monitors]
         faults += [
             f"trigger {trigger.name!r} heeds monitor {name!r}, which is not among the monitors"
+            + _meant(name, monitors)
             for trigger in self.triggers
             for name in _heeded(trigger.condition)
             if name not in monitors
@@ -163,6 +167,7 @@ class Project:
         aliases = dict.fromkeys(endpoint.alias for endpoint in self.endpoints)
         faults = [
             f"gates of the alias {alias!r} guard nothing: no endpoint serves it (they serve {', '.join(aliases)})"
+            + _meant(alias, aliases)
             for alias in self.gates
             if aliases and alias not in aliases
         ]
@@ -170,11 +175,16 @@ class Project:
             known = {*endpoint.features.request, *endpoint.features.names, *endpoint.labels.key}
             faults += [
                 f"the gate no_worse_slice({column!r}) finds no such column at endpoint {endpoint.name!r}: "
-                "name a request field, a feature or a label key"
+                f"name a request field, a feature or a label key{_meant(column, known)}"
                 for column in self.slices_of(endpoint)
                 if column not in known
             ]
         return faults
+
+
+def _meant(name: str, known: Iterable[str]) -> str:
+    near = did_you_mean(name, known)
+    return f"; {near}" if near else ""
 
 
 def _heeded(condition: Condition) -> list[str]:

@@ -20,6 +20,8 @@ from treadle.records.evaluation import Comparison, SliceComparison
 from treadle.records.instants import iso
 from treadle.records.models import Verdict
 
+FEWEST_ROWS = 100
+"""No slice of fewer rows is proposed to be judged: only a collapse could be told from chance in it."""
 CHANCE_AUC = 0.5
 """What the first model has to beat, when there is no champion."""
 
@@ -169,9 +171,27 @@ def _no_worse_slice(gate: NoWorseSlice, evidence: Evidence) -> GateOutcome:
         sentence = f"required slices of {column} are missing or have under {gate.min_rows:,} rows: {names}"
         return GateOutcome(gate=str(gate), result="fail", sentence=sentence)
     if not judged:
-        sentence = f"no slice of {column} has {gate.min_rows:,} labelled rows of both classes"
-        return GateOutcome(gate=str(gate), result="inconclusive", sentence=sentence)
+        return GateOutcome(
+            gate=str(gate), result="inconclusive", sentence=_too_small(gate, slices, comparison.n)
+        )
     return _worst_slice(gate, judged, len(slices))
+
+
+def _too_small(gate: NoWorseSlice, slices: Sequence[SliceComparison], n: int) -> str:
+    """Say why no slice was judged, what there was, and what would let one be judged."""
+    said = f"no slice of {gate.column} has min_rows={gate.min_rows:,} labelled rows of both classes"
+    both = [part for part in slices if part.difference is not None]
+    if not both:
+        return f"{said}: none of the {len(slices)} has both, in {n:,} rows; wait for more labels"
+    largest = max(both, key=lambda part: part.n)
+    found = f"{said}: the largest, {largest.value}, has {largest.n:,} of the {n:,} there are"
+    if largest.n < FEWEST_ROWS:
+        return f"{found}; wait for more labels, or guard a column with fewer values"
+    enough = largest.n // 50 * 50
+    return (
+        f"{found}; wait for more labels, or judge smaller slices, whose falls are told from chance less often: "
+        f"no_worse_slice({gate.column!r}, min_rows={enough})"
+    )
 
 
 def _worst_slice(
