@@ -78,6 +78,11 @@ GROUPS = (
         "See [how a gate decides](../explanation/gates.md).",
         ("better_than_champion", "no_worse_slice", "loads_and_answers", "Gate"),
     ),
+    Group(
+        "Pushing events",
+        "For programs that have events; see [how to push them](../how-to/push-events.md).",
+        ("connect", "Client"),
+    ),
     Group("Time", "", ("Instant", "Duration")),
     Group(
         "Errors",
@@ -96,6 +101,7 @@ ALIASES = {
 DECORATORS = {"step", "pipeline"}
 UNCALLED = {
     "Source",
+    "Client",
     "Model",
     "Frame",
     "InvalidInput",
@@ -134,6 +140,7 @@ MEMBERS: dict[str, tuple[tuple[str, object], ...]] = {
         ("….otherwise", Then.otherwise),
     ),
     "metric": (("tr.metric(...).drops", Metric.drops),),
+    "Client": (("client.push", tr.Client.push), ("client.close", tr.Client.close)),
 }
 """What of a name's own parts a person uses, as it is written."""
 

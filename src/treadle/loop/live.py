@@ -114,7 +114,7 @@ class Live:
         self.intake: Intake | None = None
         """Takes in events, from the start on."""
         self.flusher: EventFlusher | None = None
-        self._events_synced = 0
+        self.events_synced = 0
         self._keeping = keeping or Keeping()
         self._pruned = world.clock.now()
         # Of those that write or read pushed rows of tables one is at work at a time.
@@ -241,10 +241,10 @@ class Live:
             self.world.predictions.sync()
             self.synced = end
         events = self.world.events
-        if events is not None and events.end() != self._events_synced:
+        if events is not None and events.end() != self.events_synced:
             end = events.end()
             events.sync()
-            self._events_synced = end
+            self.events_synced = end
 
     def _repeat(self, name: str, work: Callable[[], None], every: float) -> None:
         self.threads[name] = Periodic(name, work, every=every, clock=self.world.clock, say=self.tell)

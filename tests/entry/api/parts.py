@@ -15,6 +15,7 @@ from treadle.entry.api.access import ADMIN, Access, Permission, token_digest
 from treadle.entry.api.application import Application
 from treadle.entry.api.metrics import Metrics
 from treadle.entry.api.routes import make_routes
+from treadle.loop.intake import Intake
 from treadle.loop.live import Live
 from treadle.records.errors import NotFound
 from treadle.stages.serving.predictor import Predictor
@@ -78,10 +79,11 @@ class FakeChampions:
 @contextmanager
 def served(folder, *, predictor=None):
     """A `Live` whose threads do not run; its log is in the folder."""
-    log = FileLog(folder / "log")
+    log, events = FileLog(folder / "log"), FileLog(folder / "events")
     world: Any = SimpleNamespace(
         project=make_project(),
         predictions=log,
+        events=events,
         online=MemoryOnline(),
         clock=SimulatedClock(NOW),
         tables=None,
@@ -93,10 +95,19 @@ def served(folder, *, predictor=None):
     live.wheel = wheel
     live.champions = {"late": champions}
     live.answerers["late"].predictor = predictor or fake_predictor()
+    live.intake = Intake(
+        make_project().sources,
+        log=events,
+        online=world.online,
+        clock=world.clock,
+        frontier=live.feed.frontier,
+        applied=live.feed.log_position,
+    )
     try:
         yield live
     finally:
         log.close()
+        events.close()
 
 
 def application(live, metrics: Metrics | None = None) -> Application:
@@ -158,6 +169,23 @@ def infer_body(rows: int = 1, depot: str | None = "north", **top) -> bytes:
             **top,
         }
     ).encode()
+
+
+def event_body(rows: int = 1, depot: str | None = "north") -> bytes:
+    """Rows of the source `parcels`, each an event of its own."""
+    return json.dumps(
+        [
+            {"weight": 1.5, "depot": depot, "parcel": n, "asked_at": "2023-11-14T22:00:00Z", "late": False}
+            for n in range(rows)
+        ]
+    ).encode()
+
+
+def pushed(live) -> list[Any]:
+    """The events in the log, in order."""
+    from treadle.records.intake import decode_record
+
+    return [decode_record(record) for _, record in live.world.events.read()]
 
 
 def logged(live) -> list[str]:

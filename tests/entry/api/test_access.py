@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.entry.api.parts import READER, TOKEN, application, ask, infer_body, logged, served
+from tests.entry.api.parts import READER, TOKEN, application, ask, event_body, infer_body, logged, pushed, served
 from treadle.entry.api.access import Access, Permission, RefusedError, host_name, token_digest
 from treadle.entry.api.metrics import Metrics
 from treadle.entry.api.routes import Route, make_routes
@@ -17,7 +17,11 @@ def live(tmp_path):
 
 
 def filled(path: str) -> str:
-    return path.replace("{model}", "late").replace("{version}", "2")
+    return path.replace("{model}", "late").replace("{version}", "2").replace("{source}", "parcels")
+
+
+def body_for(path: str) -> bytes:
+    return event_body() if path.endswith("/events") else infer_body()
 
 
 ROUTES = [
@@ -38,43 +42,43 @@ def test_a_route_without_a_permission_cannot_be_written():
 @pytest.mark.parametrize(("method", "path", "needed"), ROUTES, ids=str)
 class TestEveryRoute:
     def test_no_token_is_refused_unless_public(self, live, method, path, needed):
-        reply = ask(application(live), method, filled(path), infer_body(), token=None)
+        reply = ask(application(live), method, filled(path), body_for(path), token=None)
         assert reply.status == (200 if needed is Permission.PUBLIC else 401)
         if reply.status == 401:
             assert reply.headers["www-authenticate"] == "Bearer"
-        assert logged(live) == []
+        assert logged(live) == pushed(live) == []
 
     @pytest.mark.parametrize("token", ["wrong-token-1", TOKEN[:-1], TOKEN + "x", "", "ż"])
     def test_a_wrong_token_is_refused_unless_public(self, live, method, path, needed, token):
         if token == "ż":
             reply = ask(
-                application(live), method, filled(path), infer_body(), token=None, authorization="Bearer \xff"
+                application(live), method, filled(path), body_for(path), token=None, authorization="Bearer \xff"
             )
         else:
-            reply = ask(application(live), method, filled(path), infer_body(), token=token)
+            reply = ask(application(live), method, filled(path), body_for(path), token=token)
         assert reply.status == (200 if needed is Permission.PUBLIC else 401)
-        assert logged(live) == []
+        assert logged(live) == pushed(live) == []
 
     def test_the_right_token_is_let_in(self, live, method, path, needed):
-        assert ask(application(live), method, filled(path), infer_body()).status == 200
+        assert ask(application(live), method, filled(path), body_for(path)).status == 200
 
     def test_a_token_without_the_permission_is_refused(self, live, method, path, needed):
-        reply = ask(application(live), method, filled(path), infer_body(), token=READER)
-        assert reply.status == (403 if needed is Permission.PREDICT else 200)
+        reply = ask(application(live), method, filled(path), body_for(path), token=READER)
+        assert reply.status == (403 if needed in (Permission.PREDICT, Permission.PUSH) else 200)
 
     @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "", None, "[::1"])
     def test_another_host_is_refused_even_with_the_token(self, live, method, path, needed, host):
-        assert ask(application(live), method, filled(path), infer_body(), host=host).status == 403
+        assert ask(application(live), method, filled(path), body_for(path), host=host).status == 403
 
     @pytest.mark.parametrize(
         "origin", ["http://evil.example", "null", "http://127.0.0.1:9999", "https://127.0.0.1:8080"]
     )
     def test_another_origin_is_refused_even_with_the_token(self, live, method, path, needed, origin):
-        assert ask(application(live), method, filled(path), infer_body(), origin=origin).status == 403
-        assert logged(live) == []
+        assert ask(application(live), method, filled(path), body_for(path), origin=origin).status == 403
+        assert logged(live) == pushed(live) == []
 
     def test_its_own_origin_is_let_in(self, live, method, path, needed):
-        reply = ask(application(live), method, filled(path), infer_body(), origin="http://127.0.0.1:8080")
+        reply = ask(application(live), method, filled(path), body_for(path), origin="http://127.0.0.1:8080")
         assert reply.status == 200
 
     def test_a_wrong_method_is_told_the_right_one(self, live, method, path, needed):

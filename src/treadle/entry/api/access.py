@@ -17,6 +17,8 @@ class Permission(Enum):
     """Nothing: for liveness alone."""
     PREDICT = "predict"
     """Ask models."""
+    PUSH = "push"
+    """Push events of sources."""
     READ = "read"
     """See which models there are, how the server is and what it measures."""
 

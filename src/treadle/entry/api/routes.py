@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from treadle.entry.api.access import Permission
+from treadle.entry.api.events import Events
 from treadle.entry.api.inference import Inference
 from treadle.entry.api.messages import Receive, Request, Response, json_response
 from treadle.entry.api.metrics import CONTENT_TYPE, Metrics, render
@@ -55,6 +56,7 @@ def make_routes(live: Live, metrics: Metrics) -> Sequence[Route]:
         Route("GET", f"{version}/ready", Permission.READ, oip.model_ready),
         Route("POST", f"{model}/infer", Permission.PREDICT, oip.infer),
         Route("POST", f"{version}/infer", Permission.PREDICT, oip.infer),
+        Route("POST", "/v1/sources/{source}/events", Permission.PUSH, Events(live).push),
         Route("GET", "/metrics", Permission.READ, measured),
         Route("GET", "/v1/status", Permission.READ, status),
     )

@@ -30,6 +30,7 @@ def status_of(live: Live) -> dict[str, object]:
             "rows_applied": feed.applied,
         },
         "log": {"position": live.world.predictions.end(), "durable": live.synced},
+        "events": _events(live),
         "data": _data(live),
         "loop": {
             "last_tick": _when(None if wheel is None else wheel.last_tick),
@@ -68,6 +69,7 @@ def gauges_of(live: Live) -> list[tuple[str, str, Mapping[str, float]]]:
         ),
         ("treadle_ready", "1 when requests can be answered.", {"": float(not live.not_ready())}),
         ("treadle_part_failing", "1 while a background part fails and is tried again.", faults),
+        *_event_gauges(live),
     ]
 
 
@@ -81,6 +83,41 @@ def _endpoint(live: Live, name: str) -> dict[str, object]:
         "version": None if predictor is None else predictor.version,
         "fault": champions.fault,
     }
+
+
+def _events(live: Live) -> dict[str, object] | None:
+    log, intake, flusher = live.world.events, live.intake, live.flusher
+    if log is None or intake is None:
+        return None
+    return {
+        "position": log.end(),
+        "durable": live.events_synced,
+        "online": live.feed.log_position(),
+        "tables": 0 if flusher is None else flusher.position,
+        "taken": intake.taken,
+        "duplicates": intake.duplicates,
+        "dead_letters": intake.dead_letters,
+    }
+
+
+def _event_gauges(live: Live) -> list[tuple[str, str, Mapping[str, float]]]:
+    log, intake = live.world.events, live.intake
+    if log is None or intake is None:
+        return []
+    end, flusher = log.end(), live.flusher
+    behind = {
+        label(store="online"): float(end - live.feed.log_position()),
+        label(store="tables"): float(end - (0 if flusher is None else flusher.position)),
+    }
+    outcomes = {
+        label(outcome="taken"): float(intake.taken),
+        label(outcome="duplicate"): float(intake.duplicates),
+        label(outcome="dead_letter"): float(intake.dead_letters),
+    }
+    return [
+        ("treadle_events", "Events offered since the start, by what became of them.", outcomes),
+        ("treadle_events_behind_bytes", "Bytes of the event log that a store has not got.", behind),
+    ]
 
 
 def _data(live: Live) -> dict[str, object] | None:

@@ -23,6 +23,7 @@ COMMANDS: dict[str, Command] = {
     "init": Command("treadle.entry.cli.init", "Make a small new project that runs."),
     "replay": Command("treadle.entry.cli.replay", "Run the whole loop over history.", json_names_a_file=True),
     "up": Command("treadle.entry.cli.up", "Serve the endpoints and keep the loop turning."),
+    "push": Command("treadle.entry.cli.push", "Send events to a running server."),
     "predict": Command("treadle.entry.cli.predict", "Ask a model one question."),
     "run": Command("treadle.entry.cli.run", "Run a pipeline: train, judge, promote or say why not."),
     "runs": Command("treadle.entry.cli.runs", "Show what was run and what came of it."),

@@ -11,7 +11,6 @@ from urllib.parse import quote
 
 import typer
 
-from treadle.entry.cli._client import ServerClient
 from treadle.entry.cli._fields import request_fields
 from treadle.entry.cli._homes import open_home, open_project, opened_metadata, reading
 from treadle.entry.cli._shared import (
@@ -24,6 +23,7 @@ from treadle.entry.cli._shared import (
     command_app,
     emit_record,
 )
+from treadle.entry.client import ServerClient
 from treadle.records.errors import InvalidInput, NotFound, NotReady, TreadleError
 from treadle.records.instants import Instant, instant, iso
 

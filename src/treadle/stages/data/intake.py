@@ -20,6 +20,9 @@ from treadle.stages.data.conform import conform
 Row: TypeAlias = Mapping[str, object]
 """A row as it is offered: column → value; columns that are not declared are ignored."""
 
+SHOWN_FAULTS = 100
+"""So many kinds of fault are listed of rows that are refused."""
+
 Faults: TypeAlias = dict[int, list[str]]
 """What is wrong with which row, by its place among those offered."""
 
@@ -102,6 +105,8 @@ def refuse_faulty(source: Source, checked: Checked) -> None:
         for fault in faults:
             places.setdefault(fault, []).append(place)
     listed = [f"{_named(rows)}: {fault}" for fault, rows in places.items()]
+    if len(listed) > SHOWN_FAULTS:
+        listed[SHOWN_FAULTS:] = [f"and {len(listed) - SHOWN_FAULTS:,} more kinds of fault"]
     count = len(checked.faults)
     raise InvalidInput(
         f"{count} row{'s' if count > 1 else ''} cannot be taken in; nothing was",
