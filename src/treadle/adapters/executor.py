@@ -8,7 +8,7 @@ import io
 import sys
 import threading
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from treadle.adapters.executor_frames import Outcome, Remote
 from treadle.adapters.executor_process import LOG_BYTES, Setting, WorkerProcess
@@ -20,10 +20,18 @@ if TYPE_CHECKING:
     from treadle.ports.executor import Executor, Handle
 
 
+class Cancels(Protocol):
+    """An executor that can stop its tasks."""
+
+    def cancel(self, handle: LocalHandle) -> None:
+        """Stop one of its tasks, running or waiting."""
+        ...
+
+
 class LocalHandle:
     """A task of an executor in this module, and what became of it; settled once."""
 
-    def __init__(self, task: Task, pool: LocalProcesses | None = None) -> None:
+    def __init__(self, task: Task, pool: Cancels | None = None) -> None:
         self._task = task
         self._pool = pool
         self._settled = threading.Event()

@@ -107,6 +107,13 @@ def meet(payload: bytes) -> bytes:
     return b"met"
 
 
+def write_and_meet(payload: bytes) -> bytes:
+    """Write a word to stdout, then `meet`."""
+    sys.stdout.write("waiting")
+    sys.stdout.flush()
+    return meet(payload)
+
+
 def leave_child(payload: bytes) -> bytes:
     """Fork a process that holds all open for 30 s; write its id to the file of the payload, then die."""
     child = os.fork()
