@@ -3,15 +3,77 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
+from treadle.loop.profile_findings import remarks
+from treadle.pictures.numbers import number, share
 from treadle.records.digests import Json
+from treadle.records.errors import InvalidInput
 from treadle.records.frequent_items import Counter, Value
 from treadle.records.instants import iso
 from treadle.records.profiles import ColumnProfile, Extreme, Profile
 
+if TYPE_CHECKING:
+    from treadle.loop.profiling import ProfileReport
+
 SHARES = (0.0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 1.0)
+MOST_PAIRS = 100
 MOST_VALUES = 20
 """Frequent values that are listed; `values_counted` says how many there are."""
+
+
+def report_json(report: ProfileReport) -> dict[str, Json]:
+    """Return everything a report says as JSON."""
+    found, comparison = report.associations, report.comparison
+    return {
+        **profile_json(report.profile),
+        "made": iso(report.made),
+        "remarks": [
+            {"column": one.column, "status": one.status, "words": one.words}
+            for one in remarks(report.profile, found)
+        ],
+        "sampled_rows": found.rows,
+        "pairs": [pair.as_json() for pair in found.pairs[:MOST_PAIRS]],
+        "missing_together": [pair.as_json() for pair in found.missing_together[:MOST_PAIRS]],
+        "label": found.label,
+        "label_hints": [hint.as_json() for hint in found.hints],
+        "comparison": None if comparison is None else comparison.as_json(),
+    }
+
+
+def profile_text(profile: Profile) -> str:
+    """Return a profile as lines of plain text: a column each."""
+    head = ("column", "kind", "missing", "distinct", "low", "median", "high", "most frequent")
+    cells = [head, *(tuple(map(str, summary_row(column).values())) for column in profile.columns)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    lines = ["  ".join(f"{c:<{w}}" for c, w in zip(row, widths, strict=True)).rstrip() for row in cells]
+    return "\n".join([f"{profile.name}: {profile.rows:,} rows, {len(profile.columns)} columns", *lines])
+
+
+def summary_row(column: ColumnProfile) -> dict[str, str]:
+    """Return one column as a row of a table for people."""
+    top = column.frequent.counters[:1] if column.frequent is not None and column.kind != "time" else ()
+    return {
+        "column": column.name,
+        "kind": column.kind,
+        "missing": share(column.null_share) if column.null_share else "",
+        "distinct": ("" if column.categorical else "~") + f"{round(column.distinct_count()):,}"
+        if column.distinct
+        else "",
+        "low": _brief(shown(column, column.low)),
+        "median": _brief(shown(column, column.quantile(0.5))) if column.quantiles else "",
+        "high": _brief(shown(column, column.high)),
+        "most_frequent": f"{_brief(top[0].value)} ({top[0].count:,})" if top else "",
+    }
+
+
+def _brief(value: Value | None) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return number(value)
+    text = str(value)
+    return text if len(text) <= 40 else f"{text[:39]}…"
 
 
 def profile_json(profile: Profile) -> dict[str, Json]:
@@ -85,7 +147,7 @@ def shown(column: ColumnProfile, value: Value | None) -> Value | None:
         return value
     try:
         return iso(int(value))
-    except ValueError:
+    except InvalidInput:
         return value
 
 

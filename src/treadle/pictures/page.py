@@ -52,6 +52,19 @@ td.n, td.w, .state { white-space: nowrap }
 dt { color: var(--tr-soft); font-size: 14px }
 dd { margin: 0; font-size: 24px; line-height: 1.3; font-weight: 600 }
 dd.note { font-size: 14px; font-weight: 400; color: var(--tr-soft) }
+.gallery { display: grid; grid-template-columns: repeat(auto-fill, minmax(250px, 1fr)); gap: 28px 26px;
+  margin: 12px 0 28px }
+.card { min-width: 0; border-top: 2px solid var(--tr-axis); padding-top: 8px }
+.card h3 { font-size: 15px; line-height: 20px; margin: 0 0 6px; display: flex; gap: 8px; align-items: baseline;
+  justify-content: space-between; overflow-wrap: anywhere }
+.card h3 span { color: var(--tr-soft); font-weight: 400; font-size: 13px; white-space: nowrap }
+.card p { font-size: 13px; line-height: 18px; margin: 0 0 6px }
+.card .tr-chart { display: block; max-width: 100% }
+.card dl { margin: 6px 0 0; font-size: 13px; line-height: 19px; columns: 2; column-gap: 18px }
+.card dl div { display: flex; justify-content: space-between; gap: 8px; break-inside: avoid }
+.card dt { font-size: 13px; white-space: nowrap }
+.card dd { font-size: 13px; line-height: 19px; font-weight: 400; text-align: right; overflow: hidden;
+  text-overflow: ellipsis; white-space: nowrap }
 footer { border-top: 1px solid var(--tr-grid); margin-top: 40px; padding-top: 12px; padding-bottom: 32px;
   color: var(--tr-soft); font-size: 14px }
 @media (max-width: 1040px) {
@@ -73,7 +86,7 @@ footer { border-top: 1px solid var(--tr-grid); margin-top: 40px; padding-top: 12
   .wide { display: block }
   .slim { display: none }
   .scroll { overflow: visible }
-  figure, tr, .figures div { break-inside: avoid }
+  figure, tr, .figures div, .card { break-inside: avoid }
   h2, figcaption { break-after: avoid }
   body { font-size: 11pt }
 }

@@ -15,7 +15,7 @@ from treadle.pictures.chart import Chart
 from treadle.pictures.markup import escape
 from treadle.pictures.numbers import column, moment, number
 from treadle.pictures.page import page_style
-from treadle.pictures.status import STATUSES
+from treadle.pictures.status import STATUSES, Status
 from treadle.pictures.svg import svg
 from treadle.pictures.tabular import table
 from treadle.records.errors import InvalidInput
@@ -24,6 +24,7 @@ from treadle.records.instants import Instant
 LARGEST = 1_000_000
 """A report is at most this many bytes."""
 _WIDE, _SLIM = 760, 328
+_CARD, _CARD_TALL = 248, 118
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
 
@@ -83,7 +84,33 @@ class Figures:
     items: tuple[Figure, ...]
 
 
-Block: TypeAlias = Prose | Picture | Table | Figures
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One of many small pictures: a chart and a few facts beside it.
+
+    Attributes:
+        chart: drawn small; its title heads the card, its caption is what a screen reader says.
+        kind: a word or two beside the title.
+        facts: names and values, the values short.
+        note: a sentence that asks for attention.
+        status: the status word of the note.
+    """
+
+    chart: Chart
+    kind: str = ""
+    facts: tuple[tuple[str, Cell], ...] = ()
+    note: str = ""
+    status: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Gallery:
+    """Cards side by side, as many as the window is wide."""
+
+    cards: tuple[Card, ...]
+
+
+Block: TypeAlias = Prose | Picture | Table | Figures | Gallery
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +159,8 @@ def _faults(section: Section, block: Block) -> list[str]:
         cells: Sequence[Cell] = [item.value for item in block.items]
     elif isinstance(block, Table):
         cells = [cell for row in block.rows for cell in row]
+    elif isinstance(block, Gallery):
+        cells = [State(card.status) for card in block.cards if card.status]
     else:
         return []
     out = [
@@ -190,6 +219,8 @@ def _block(block: Block, rows: int) -> str:
         return _picture(block.chart, rows)
     if isinstance(block, Table):
         return _table(block.caption, block.head, block.rows)
+    if isinstance(block, Gallery):
+        return f'<div class="gallery">{"".join(map(_card, block.cards))}</div>'
     items = "".join(
         f"<div><dt>{escape(item.name)}</dt><dd>{_cell(item.value)}</dd>"
         + (f'<dd class="note">{_inline(item.note)}</dd>' if item.note else "")
@@ -197,6 +228,22 @@ def _block(block: Block, rows: int) -> str:
         for item in block.items
     )
     return f'<dl class="figures">{items}</dl>'
+
+
+def _card(card: Card) -> str:
+    picture = svg(card.chart, width=_CARD, height=_CARD_TALL, heading=False, style=False)
+    facts = "".join(
+        f"<div><dt>{escape(name)}</dt><dd>{_cell(value)}</dd></div>" for name, value in card.facts
+    )
+    note = ""
+    if card.note:
+        words = _inline(card.note)
+        glyph = _glyph(STATUSES[card.status]) if card.status else ""
+        note = f"<p>{glyph}{words}</p>"
+    return (
+        f'<article class="card"><h3>{escape(card.chart.title, 120)}<span>{escape(card.kind, 40)}</span></h3>'
+        f"{note}{picture}<dl>{facts}</dl></article>"
+    )
 
 
 def _inline(text: str) -> str:
@@ -286,17 +333,20 @@ def _kind(cells: Sequence[Cell]) -> str:
     return ' class="w"' if _short(cells) else ""
 
 
+def _glyph(status: Status) -> str:
+    fill = f"var(--tr-{status.color})" if status.solid else "none"
+    return (
+        f'<svg class="glyph" aria-hidden="true" width="14" height="14" viewBox="-7 -7 14 14"'
+        f' fill="{fill}"'
+        f' stroke="var(--tr-{status.color})" stroke-width="{2.2 if status.loud else 1.7}"'
+        f' stroke-linecap="round"><path d="{status.path}"/></svg>'
+    )
+
+
 def _cell(cell: Cell) -> str:
     if isinstance(cell, State):
         status = STATUSES[cell.status]
-        fill = f"var(--tr-{status.color})" if status.solid else "none"
-        glyph = (
-            f'<svg class="glyph" aria-hidden="true" width="14" height="14" viewBox="-7 -7 14 14"'
-            f' fill="{fill}"'
-            f' stroke="var(--tr-{status.color})" stroke-width="{2.2 if status.loud else 1.7}"'
-            f' stroke-linecap="round"><path d="{status.path}"/></svg>'
-        )
-        return f'<span class="state">{glyph}{escape(cell.words or status.word)}</span>'
+        return f'<span class="state">{_glyph(status)}{escape(cell.words or status.word)}</span>'
     if isinstance(cell, str):
         return _inline(cell)
     return number(cell)

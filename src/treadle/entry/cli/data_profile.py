@@ -7,17 +7,22 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from treadle.entry.cli._homes import open_home
-from treadle.entry.cli._shared import DEFAULT_HOME, AsJson, Home, Plain, emit, emit_json
-from treadle.records.errors import InvalidInput, NotFound
+from treadle.entry.cli._shared import (
+    DEFAULT_HOME,
+    AsJson,
+    Home,
+    emit,
+    emit_heading,
+    emit_json,
+    note,
+)
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from treadle.records.profiles import ColumnProfile
-
-COLUMNS = ("column", "kind", "rows", "missing", "distinct", "low", "median", "high", "most_frequent")
-FILES = (".parquet", ".csv", ".ndjson", ".jsonl", ".json")
+COLUMNS = ("column", "kind", "missing", "distinct", "low", "median", "high", "most_frequent")
+DISTANCES = ("column", "ks", "psi_corrected", "largest_change", "unseen", "null_change", "mean_shift")
+_LOOK = {"alert": "look", "held": "check", "no data": "note"}
 
 
 def profile(
@@ -25,22 +30,47 @@ def profile(
         str, typer.Argument(metavar="NAME|FILE", help="A table of the home, or a Parquet, CSV or JSON file.")
     ],
     home: Home = DEFAULT_HOME,
+    label: Annotated[
+        str | None, typer.Option(help="The column to predict; columns that give it away are named.")
+    ] = None,
     time: Annotated[str | None, typer.Option(help="The column that says when a row happened.")] = None,
     row_id: Annotated[
         str | None, typer.Option("--row-id", help="The column that example rows are named by.")
     ] = None,
+    reference: Annotated[
+        str | None, typer.Option(metavar="NAME|FILE", help="Data to compare with: what has moved since.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Write the report with its pictures to this file, as HTML.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show what data holds, column by column."""
-    from treadle.loop.profile_summary import profile_json
-    from treadle.stages.validation.profile.builder import profile_frame
+    """Show what data holds, what stands out in it, and what has moved."""
+    from treadle.entry.profiles import profile as look
+    from treadle.loop.profile_findings import remarks
+    from treadle.loop.profile_summary import summary_row
 
-    name, rows = opened(data, home)
-    found = profile_frame(rows, name, time=time, row_id=row_id)
+    report = look(data, label=label, time=time, row_id=row_id, reference=reference, home=home)
+    if out is not None:
+        write_page(out, report.html())
     if as_json:
-        emit_json(profile_json(found))
-    else:
-        emit([summary(column) for column in found.columns], COLUMNS, as_json=False, empty="no columns")
+        emit_json(report.as_json())
+        return
+    rows = [dict(summary_row(column)) for column in report.profile.columns]
+    emit(rows, COLUMNS, as_json=False, empty="no columns")
+    found = remarks(report.profile, report.associations)
+    if found:
+        emit_heading("what stands out")
+        emit(
+            [{"": _LOOK[one.status], "column": one.column, "seen": one.words} for one in found[:30]],
+            ("", "column", "seen"),
+            as_json=False,
+        )
+    if report.comparison is not None:
+        emit_heading("what has moved")
+        moved = sorted(report.comparison.columns, key=lambda one: -one.distance)
+        emit([{name: getattr(one, name) for name in DISTANCES} for one in moved], DISTANCES, as_json=False)
+    note(f"{report.profile.rows:,} rows" + (f"; the report is in {out}" if out is not None else ""))
 
 
 def opened(data: str, home: Path) -> tuple[str, pl.LazyFrame]:
@@ -50,40 +80,15 @@ def opened(data: str, home: Path) -> tuple[str, pl.LazyFrame]:
         NotFound: there is neither.
         InvalidInput: the file is of a kind that cannot be read.
     """
-    import polars as pl
+    from treadle.entry.profiles import open_rows
 
-    path = Path(data)
-    if path.is_file():
-        if path.suffix not in FILES:
-            raise InvalidInput(
-                f"{path.name} is of a kind that cannot be read here", fix=f"give one of {', '.join(FILES)}"
-            )
-        if path.suffix == ".parquet":
-            return path.stem, pl.scan_parquet(path, glob=False)
-        if path.suffix == ".csv":
-            return path.stem, pl.scan_csv(path, glob=False, try_parse_dates=True)
-        return path.stem, pl.read_json(path).lazy() if path.suffix == ".json" else pl.scan_ndjson(path)
-    if path.suffix in FILES or ("/" in data and path.parent.is_dir() and not home.is_dir()):
-        raise NotFound(f"there is no file {data}", fix="name a file, or a table of a home")
-    tables = open_home(home).tables()
-    if not tables.exists(data):
-        raise NotFound.among("table", data, tables.names(), where=f"home {home}")
-    return data, tables.read(data)
+    name, rows = open_rows(data, home)
+    return name, rows.lazy()
 
 
-def summary(column: ColumnProfile) -> dict[str, Plain]:
-    """Return one column as a row of the table for people."""
-    from treadle.loop.profile_summary import shown
-
-    top = column.frequent.counters[:1] if column.frequent is not None and column.kind != "time" else ()
-    return {
-        "column": column.name,
-        "kind": column.kind,
-        "rows": column.rows,
-        "missing": f"{column.null_share * 100:.4g} %",
-        "distinct": f"{'' if column.categorical else '~'}{round(column.distinct_count()):,}",
-        "low": shown(column, column.low),
-        "median": shown(column, column.quantile(0.5)) if column.quantiles else None,
-        "high": shown(column, column.high),
-        "most_frequent": f"{top[0].value} ({top[0].count:,})" if top else None,
-    }
+def write_page(path: Path, page: str) -> None:
+    """Write a page whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.part")
+    part.write_text(page, encoding="utf-8")
+    part.replace(path)
