@@ -9,9 +9,9 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 
 from treadle.loop.profile_findings import Remark, remarks
+from treadle.loop.profile_found import Found
 from treadle.loop.profile_pictures import coverage, distribution, missing_picture, rows_by_day, strength
 from treadle.loop.profile_summary import shown
-from treadle.loop.profiling import ProfileReport
 from treadle.pictures.numbers import bytes_size, moment, number, share, signed
 from treadle.pictures.report import (
     Block,
@@ -39,7 +39,7 @@ MOST_ROWS = 40
 _WORD = {"alert": "look", "held": "check", "no data": "note"}
 
 
-def profile_html(report: ProfileReport) -> str:
+def profile_html(report: Found) -> str:
     """Return the report as one self-contained HTML page: no scripts, no network.
 
     Cost: 25 ms and 180 KB for 20 columns.
@@ -64,7 +64,7 @@ def _title(profile: Profile) -> str:
     return f"{profile.name}{version}: what the data hold"
 
 
-def _subtitle(report: ProfileReport, found: Sequence[Remark]) -> str:
+def _subtitle(report: Found, found: Sequence[Remark]) -> str:
     profile = report.profile
     size = f"{profile.rows:,} rows of {len(profile.columns):,} columns"
     loud = sum(remark.status != "no data" for remark in found)
@@ -76,7 +76,7 @@ def _subtitle(report: ProfileReport, found: Sequence[Remark]) -> str:
     return f"{size}; {look}."
 
 
-def _overview(report: ProfileReport, found: Sequence[Remark]) -> Section:
+def _overview(report: Found, found: Sequence[Remark]) -> Section:
     profile = report.profile
     blocks: list[Block] = [Figures(_figures(profile))]
     if found:
@@ -117,7 +117,7 @@ def _moment(at: int) -> str:
     return moment(at - at % 1_000_000, zone=False)
 
 
-def _moved(report: ProfileReport, reference: Profile) -> Section:
+def _moved(report: Found, reference: Profile) -> Section:
     comparison = report.comparison
     assert comparison is not None
     ordered = sorted(comparison.columns, key=lambda column: -column.distance)
@@ -206,7 +206,7 @@ def _distance_facts(one: ColumnDistance) -> tuple[tuple[str, Cell], ...]:
     return tuple(facts)
 
 
-def _columns(report: ProfileReport, found: Sequence[Remark]) -> Section:
+def _columns(report: Found, found: Sequence[Remark]) -> Section:
     said: Mapping[str, list[Remark]] = defaultdict(list)
     for remark in found:
         said[remark.column].append(remark)
@@ -242,7 +242,7 @@ def _card(column: ColumnProfile, said: Sequence[Remark]) -> Card:
     return Card(distribution(column), column.kind, tuple(facts), note, status)
 
 
-def _time(report: ProfileReport) -> list[Section]:
+def _time(report: Found) -> list[Section]:
     blocks: list[Block] = []
     for column in report.profile.columns:
         chart = coverage(column)
@@ -275,7 +275,7 @@ def _day(day: int) -> str:
     return moment(day * DAY, zone=False)
 
 
-def _missing(report: ProfileReport) -> list[Section]:
+def _missing(report: Found) -> list[Section]:
     picture = missing_picture(report.associations)
     if picture is None:
         return []
@@ -293,7 +293,7 @@ def _missing(report: ProfileReport) -> list[Section]:
     return [Section("Missing values", tuple(blocks))]
 
 
-def _together(report: ProfileReport) -> list[Section]:
+def _together(report: Found) -> list[Section]:
     pictures = strength(report.associations)
     if not pictures:
         return []
@@ -325,7 +325,7 @@ def _pair_row(pair: Pair) -> tuple[Cell, ...]:
     )
 
 
-def _label(report: ProfileReport) -> list[Section]:
+def _label(report: Found) -> list[Section]:
     found = report.associations
     if found.label is None:
         return []
@@ -345,7 +345,7 @@ def _label(report: ProfileReport) -> list[Section]:
         " then not known when a prediction is asked for: look at how it comes about before a model learns from it."
     )
     head = ("column", "by", "AUC alone", "rank correlation", "rows")
-    return [Section("What the label leaks into", (Prose(words), Table(caption, head, rows)))]
+    return [Section("What gives the label away", (Prose(words), Table(caption, head, rows)))]
 
 
 def _numbers(profile: Profile) -> Section:
@@ -424,7 +424,7 @@ def _text_row(column: ColumnProfile) -> tuple[Cell, ...]:
     )
 
 
-def _how(report: ProfileReport) -> Section:
+def _how(report: Found) -> Section:
     words = f"""Counts, extremes, means and moments are exact. Quantiles and distances come from sketches: a rank is off by at
     most {share(RANK_ERROR, 2)} in 99 of 100 columns. A number of distinct values with `~` is an estimate, off by 1.6 % on
     average; without it, it was counted.

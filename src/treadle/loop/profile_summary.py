@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 from treadle.loop.profile_findings import remarks
+from treadle.loop.profile_found import Found
 from treadle.pictures.numbers import number, share
 from treadle.records.digests import Json
 from treadle.records.errors import InvalidInput
@@ -13,16 +13,13 @@ from treadle.records.frequent_items import Counter, Value
 from treadle.records.instants import iso
 from treadle.records.profiles import ColumnProfile, Extreme, Profile
 
-if TYPE_CHECKING:
-    from treadle.loop.profiling import ProfileReport
-
 SHARES = (0.0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 1.0)
 MOST_PAIRS = 100
 MOST_VALUES = 20
 """Frequent values that are listed; `values_counted` says how many there are."""
 
 
-def report_json(report: ProfileReport) -> dict[str, Json]:
+def report_json(report: Found) -> dict[str, Json]:
     """Return everything a report says as JSON."""
     found, comparison = report.associations, report.comparison
     return {

@@ -2,62 +2,36 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import polars as pl
 
-from treadle.records.associations import Associations
+from treadle.loop.profile_found import Found
+from treadle.loop.profile_report import profile_html
+from treadle.loop.profile_summary import profile_text, report_json
+from treadle.pictures.markup import escape
 from treadle.records.digests import Json
 from treadle.records.instants import Instant
-from treadle.records.profile_distances import ProfileComparison, compare
 from treadle.records.profiles import Profile
 from treadle.stages.validation.profile.associations import associate
 from treadle.stages.validation.profile.builder import ProfileBuilder, batches
 from treadle.stages.validation.profile.sample import RowSample
 
 
-@dataclass(frozen=True)
-class ProfileReport:
-    """What was found in data; the last value of a notebook's cell shows it as a page.
-
-    Attributes:
-        profile: what each column holds; mergeable, may be stored.
-        associations: what a sample of rows says about columns together.
-        made: when it was made.
-        reference: what the data were compared with.
-    """
-
-    profile: Profile
-    associations: Associations
-    made: Instant
-    reference: Profile | None = None
-
-    @property
-    def comparison(self) -> ProfileComparison | None:
-        """How far the data are from the reference; None without one."""
-        return None if self.reference is None else compare(self.reference, self.profile)
+class ProfileReport(Found):
+    """What was found in data; the last value of a notebook's cell shows it as a page."""
 
     def html(self) -> str:
         """Return the report as one self-contained HTML page: no scripts, no network."""
-        from treadle.loop.profile_report import profile_html
-
         return profile_html(self)
 
     def as_json(self) -> dict[str, Json]:
         """Return what was found as plain JSON values."""
-        from treadle.loop.profile_summary import report_json
-
         return report_json(self)
 
     def __repr__(self) -> str:
-        from treadle.loop.profile_summary import profile_text
-
         return profile_text(self.profile)
 
     def _repr_html_(self) -> str:
         """Answer the notebook's display protocol: the page in a frame of its own, so that no style leaks either way."""
-        from treadle.pictures.markup import escape
-
         # The page has no scripts; the empty sandbox would stop them all the same.
         page = escape(self.html(), 4_000_000)
         return (
