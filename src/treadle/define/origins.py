@@ -235,7 +235,7 @@ def _password_fault(owner: str, role: str, url: str) -> str | None:
     try:
         parts = urlsplit(url)
         named = {key.lower() for key, _ in parse_qsl(parts.query)}
-        holds = parts.password is not None or bool(named & {"password", "passwd", "pwd", "sslpassword"})
+        holds = bool(parts.password) or bool(named & {"password", "passwd", "pwd", "sslpassword"})
     except ValueError:
         return f"{owner}: {role} is not a URL"
     return fault if holds else None
