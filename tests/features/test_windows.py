@@ -194,11 +194,6 @@ def online(view, rows, spine):
     return [out[i] for i in range(len(spine))]
 
 
-def the_same(found, expected):
-    """Equal numbers; zero has no sign and an integer equals its float."""
-    return found == expected
-
-
 @pytest.mark.parametrize("pairs", [7, ranges.PAIRS], ids=["portions", "whole"])
 @pytest.mark.parametrize("late", [False, True], ids=["punctual", "late"])
 @pytest.mark.parametrize("accuracy", ["exact", "tile"])
@@ -228,3 +223,143 @@ def test_offline_and_online_are_the_oracles(accuracy, late, pairs, monkeypatch):
         assert online(view, rows, spine) == expected
 
     check()
+
+
+def simple(features, **given):
+    return tr.WindowView("w", entity=ENTITY, source=SOURCE, features=features, **given)
+
+
+def fact(at, x, **given):
+    return {
+        "key": ("x", 1), "x": x, "n": None, "word": None, "flag": None, "event_time": T0 + at, "created_time": T0 + at,
+        "known_at": T0 + at, "row": 0, "tombstone": False,
+    } | given  # fmt: skip
+
+
+@pytest.mark.parametrize("accuracy", ["exact", "tile"])
+class TestWhatOtherTilingsGetWrong:
+    def both(self, accuracy, features, rows, at):
+        view = simple(features, accuracy=accuracy)
+        rows = [row | {"row": i} for i, row in enumerate(rows)]
+        spine = [(("x", 1), T0 + at)]
+        (found,) = offline(view, rows, spine)
+        assert online(view, rows, spine) == [found]
+        return found
+
+    def test_the_largest_value_leaves_with_its_window_though_nothing_follows_it_for_long(self, accuracy):
+        rows = [fact(30 * MINUTE, 100.0), fact(5 * HOUR + 30 * MINUTE, 1.0)]
+        assert self.both(accuracy, [tr.largest("x", over="2h")], rows, 6 * HOUR) == [1.0]
+
+    def test_a_sum_is_the_windows_when_no_tile_ends_where_it_begins(self, accuracy):
+        rows = [fact(30 * MINUTE, 100.0), fact(5 * HOUR + 30 * MINUTE, 1.0)]
+        assert self.both(accuracy, [tr.total("x", over="2h"), tr.count(over="2h")], rows, 6 * HOUR) == [
+            1.0,
+            1.0,
+        ]
+
+    def test_nothing_is_left_when_the_last_event_is_long_past(self, accuracy):
+        features = [
+            tr.total("x", over="2h"),
+            tr.largest("x", over="2h"),
+            tr.last("x", over="2h"),
+            tr.mean("x", over="2h"),
+        ]
+        assert self.both(accuracy, features, [fact(30 * MINUTE, 100.0)], 9 * HOUR) == [0.0, None, None, None]
+
+    def test_an_event_at_t_is_out_and_one_exactly_a_window_ago_is_in(self, accuracy):
+        rows = [fact(2 * HOUR - 1, 1.0), fact(2 * HOUR, 10.0), fact(3 * HOUR, 100.0), fact(4 * HOUR, 1000.0)]
+        assert self.both(accuracy, [tr.total("x", over="2h")], rows, 4 * HOUR) == [110.0]
+
+
+def test_a_tile_window_begins_at_its_hop():
+    view = simple([tr.total("x", over="2h")], accuracy="tile")
+    rows = [fact(4 * MINUTE, 1.0, row=0), fact(5 * MINUTE, 10.0, row=1), fact(6 * MINUTE, 100.0, row=2)]
+    spine = [(("x", 1), T0 + 2 * HOUR + 7 * MINUTE)]
+    assert offline(view, rows, spine) == online(view, rows, spine) == [[110.0]]
+    exact = simple([tr.total("x", over="2h")])
+    assert offline(exact, rows, spine) == online(exact, rows, spine) == [[0.0]]
+
+
+@pytest.mark.parametrize("spread", [1e-6, 0.5, 3.0])
+def test_a_variance_has_no_cancellation_however_far_from_zero_the_values_are(spread):
+    values = [2.0e9 + spread, 2.0e9 - spread, 2.0e9]
+    view = simple([tr.var("x", over="2h")])
+    rows = [fact(i * MINUTE, value, row=i) for i, value in enumerate(values)]
+    spine = [(("x", 1), T0 + HOUR)]
+    asked = {"function": "var", "column": "x", "over": 2 * HOUR, "accuracy": "exact"}
+    expected = oracle.answer(rows, *spine[0], **asked)
+    assert offline(view, rows, spine) == online(view, rows, spine) == [[expected]]
+    assert expected == pytest.approx(spread**2, rel=0.5)
+
+
+def test_a_tile_state_does_not_grow_with_the_number_of_events():
+    view = simple([tr.mean("x", over=["1h", "3d"]), tr.largest("x", over="1h")], accuracy="tile")
+    append = window_writer(view).append
+    sizes, state = [], None
+    for i in range(20_000):
+        at = T0 + i * MINUTE // 2
+        state = append(state, at, at, i, at, [1.0])
+        sizes.append(len(state))
+    assert max(sizes[-5_000:]) <= (3 + 15 * 6 + 77 * 4 + 4 * 6) * 8
+
+
+@pytest.mark.parametrize("accuracy", ["exact", "tile"])
+@pytest.mark.parametrize("other", ["a longer window", "another filter", "the former format"])
+def test_state_of_another_layout_is_refused_and_never_misread(accuracy, other):
+    view = simple([tr.mean("x", over="2h", where=high)], accuracy=accuracy)
+    if other == "a longer window":
+        written = simple([tr.mean("x", over="2h", where=high), tr.largest("x", over="2d")], accuracy=accuracy)
+    else:
+        written = simple([tr.mean("x", over="2h", where=lambda x: x > 2, name="m")], accuracy=accuracy)
+    state = window_writer(written).append(None, T0, T0, 0, T0, [3.0])
+    if other == "the former format":  # it began with the number of columns
+        state = (1).to_bytes(8, "little") + state[8:]
+    with pytest.raises(Corrupt):
+        window_reader(view, view.features).read(state, T0 + HOUR)
+    with pytest.raises(Corrupt):
+        window_writer(view).append(state, T0, T0, 1, T0, [3.0])
+
+
+def test_several_windows_of_one_definition_are_features_of_their_own():
+    view = simple(
+        [tr.mean("x", over=["1h", "2d"]), tr.quantile("x", 0.999, over="1h"), tr.count(over="1h", where=high)]
+    )
+    assert view.columns == ("w_x_mean_1h", "w_x_mean_2d", "w_x_p99_9_1h", "w_count_high_1h")
+    assert simple([tr.count(over=["1h", "2h"], where=lambda x: x > 1, name="big")]).columns == (
+        "w_big_1h",
+        "w_big_2h",
+    )
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: tr.count(over="1h", where=lambda x: x > 1), "filter without a name"),
+        (lambda: tr.count(over=[]), "window of"),
+        (lambda: tr.count(over=["1h", "60m"]), "stands twice"),
+        (lambda: tr.quantile("x", 90, over="1h"), "not between 0 and 1"),
+        (lambda: tr.count(over="1h", where="x > 1"), "the filter of"),
+    ],
+)
+def test_an_aggregate_that_cannot_be_is_refused_where_it_is_written(make, message):
+    with pytest.raises(InvalidInput, match=message):
+        make()
+
+
+def test_a_view_lists_what_its_filters_and_accuracy_cannot_do():
+    features = [
+        tr.count(over="1h", name="a", where=lambda weight: weight > 1),
+        tr.count(over="1h", name="b", where=lambda x: x + 1),
+        tr.count(over="1h", name="c", where=lambda word: word > 1),
+        tr.distinct("word", over="1h"),
+        tr.mean("word", over="1h"),
+    ]
+    with pytest.raises(InvalidInput) as refused:
+        simple(features, accuracy="tile")
+    assert [fault.split(":")[1].strip() for fault in refused.value.faults] == [
+        "column 'word' is string; aggregates need float, int or bool",
+        "'word_distinct_1h' needs accuracy='exact'",
+        "the filter of 'a' reads 'weight', which is not in source 'facts'",
+        "the filter of 'b' is float; a filter is true or false, e.g. lambda x",
+        "the filter of 'c'",
+    ]

@@ -1,8 +1,8 @@
 """Aggregates over many ranges of one ordered array at once: what windows are offline.
 
 A range is `[starts, ends)` of positions. Sums are two lookups in running totals; smallest and largest come from a table of
-doubling spans, of which one span at a time is held; quantiles and distinct counts look at every (range, value) pair, some millions
-of pairs at a time.
+doubling spans, of which one span at a time is held; quantiles and distinct counts look at every (range, value) pair, a
+million pairs at a time.
 """
 
 from __future__ import annotations
@@ -93,12 +93,9 @@ class Ranged:
     def _variances(self, function: str, starts: Ints, ends: Ints) -> pl.Series:
         high, low = (total[ends] - total[starts] for total in self._totals)
         limbs = np.stack([limb[ends] - limb[starts] for limb in self._squares], axis=1)
-        found = [
-            variance(*exact)
-            for exact in zip(
-                (ends - starts).tolist(), high.tolist(), low.tolist(), limbs.tolist(), strict=True
-            )
-        ]
+        counts = (ends - starts).tolist()
+        exact = zip(counts, high.tolist(), low.tolist(), limbs.tolist(), strict=True)
+        found = [variance(*parts) for parts in exact]
         if function == "std":
             found = [deviation(one) for one in found]
         return pl.Series(found, dtype=pl.Float64)

@@ -1,9 +1,9 @@
 """The online state of a window view of accuracy "exact": the events of the longest window, in order, with running totals.
 
-The first entry is the base: the layout's name, then the totals before the first kept event. Every further entry is one event
-(see `window_layout`). What can be summed is two binary searches and a subtraction away; smallest, largest, first, last, distinct
-and quantile look at the window's own words. Size: the events of the longest window, and up to as many again before they
-are dropped, times 8 bytes times the stride.
+The first entry is the base: the layout's name, then the totals before the first kept event. Every further entry is one
+event (see `window_layout`). What can be summed is two binary searches and a subtraction away; smallest, largest, first,
+last, distinct and quantile look at the window's own words. Size: the events of the longest window, and up to as many again
+before they are dropped, times 8 bytes times the stride.
 """
 
 from __future__ import annotations
@@ -88,7 +88,8 @@ class EventWriter:
         Args:
             stored: the state so far, or None.
             event_time: when the event was true; it may be earlier than events already held.
-            created_time, row: what orders events of one time.
+            created_time: orders events of one time.
+            row: orders those of one created time.
             known_at: when it became known; no earlier T will be asked for.
             readings: what it contributes to each of `channels`.
         """
@@ -120,9 +121,22 @@ class EventWriter:
         base[0] = self._head
         return self._pack(*base) + held[stride * (first + 1) :].tobytes()
 
+    @property
+    def empty(self) -> bytes:
+        """The state without events."""
+        return self._empty
+
     def canonical(self, stored: bytes, cutoff: Instant) -> bytes:
-        """Return the one form of all states that answer alike from an instant on: trimmed, totals counted from there."""
+        """Return the one form of all states that answer alike from an instant on: trimmed, totals counted from there.
+
+        Raises:
+            Corrupt: the state has another layout.
+            ValueError: the bytes are no state.
+        """
         layout = self._layout
+        if len(stored) % (8 * layout.stride) or not stored:
+            raise ValueError("the state ends within an entry")
+        check_head(memoryview(stored).cast("q")[0], self._head)
         words = np.frombuffer(self.trim(stored, cutoff), np.int64).reshape(-1, layout.stride).copy()
         words[:, layout.running : layout.own] -= words[0, layout.running : layout.own]
         words[0, 1:] = 0

@@ -30,7 +30,7 @@ _whole = struct.Struct("<q").unpack
 OUT: int = 0x7FF8_0000_0000_0001
 """The word of an event that does not count: a NaN, and another one than that of null."""
 
-_SUMMED = frozenset({"sum", "mean", "var", "std"})
+_PLACES = ("count", "sums", "squares", "value", "low", "high", "first", "last")
 _SQUARED = frozenset({"var", "std"})
 _LISTED = frozenset({"min", "max", "quantile"})
 
@@ -133,8 +133,7 @@ def head_of(accuracy: Accuracy, parts: Sequence[tuple[int, Layout]]) -> int:
             hop,
             layout.stride,
             [
-                (s.channel.kind, s.channel.column, _said(s.channel), s.count, s.sums, s.squares, s.value)
-                + (s.low, s.high, s.first, s.last)
+                (s.channel.kind, s.channel.column, _said(s.channel), [getattr(s, place) for place in _PLACES])
                 for s in layout.slots
             ],
         )

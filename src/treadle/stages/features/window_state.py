@@ -22,7 +22,10 @@ class WindowWriter:
     """From the state so far (or None), event time, created time, row number, known_at and the row's values, in the order of
     the view's `value_columns`, to the state with the row."""
     canonical: Callable[[bytes, Instant], bytes]
-    """From a state and an instant to the one form of all states that answer alike from then on."""
+    """From a state and an instant to the one form of all states that answer alike from then on. Raises `Corrupt` for a state
+    of another layout, and `ValueError` for bytes that are none."""
+    empty: bytes
+    """The state without events."""
 
 
 def window_writer(view: WindowView) -> WindowWriter:
@@ -43,8 +46,8 @@ def window_writer(view: WindowView) -> WindowWriter:
 
     if isinstance(writer, EventWriter):
         events = writer
-        return WindowWriter(append, lambda stored, at: events.canonical(stored, at - longest))
-    return WindowWriter(append, writer.canonical)
+        return WindowWriter(append, lambda stored, at: events.canonical(stored, at - longest), writer.empty)
+    return WindowWriter(append, writer.canonical, writer.empty)
 
 
 def window_reader(view: WindowView, features: Sequence[Aggregate]) -> EventReader | TileReader:
