@@ -60,11 +60,7 @@ VIEWS = (newest, lately, spent)
 
 
 def make_project() -> tr.Project:
-    labels = tr.Labels("dear", source=orders, key=["order"], value="amount")
-    endpoint = tr.Endpoint(
-        "dear", model="dear@champion", features=FEATURES, requests=tr.Requests(orders), labels=labels
-    )
-    return tr.Project(name="sensors", sources=[readings, orders], endpoints=[endpoint])
+    return tr.Project(name="sensors", sources=[readings, orders])
 
 
 def reading(number: int, *, value: float | None = None, ago: int = 0, sensor: str = "s") -> dict[str, object]:

@@ -201,6 +201,7 @@ class Intake:
         fresh = self._fresh(source.name, checked.ids)
         if not fresh and not checked.faults:
             self.duplicates += len(checked.ids)
+            self._note_positions(source.name, positions or ())
             return Accepted(self._log.end(), _in_order(checked, len(rows)), len(checked.ids))
         received = self._receive()
         records = []

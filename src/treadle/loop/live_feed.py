@@ -13,7 +13,7 @@ import polars as pl
 
 from treadle.define.describe import definition_digest
 from treadle.define.views import View
-from treadle.loop.feed import Feed, read_cursor, write_cursor
+from treadle.loop.feed import Feed, read_cursor, stands_at, write_cursor
 from treadle.loop.frontier import Frontier
 from treadle.loop.intake import POSITIONS
 from treadle.loop.pushed_online import NEVER, SMALLEST_CATCH_UP, Portion, PushedOnline
@@ -82,8 +82,8 @@ class LiveFeed:
         feed = Feed(self._views, {name: frame.filter(pl.col(ROW) < PUSHED) for name, frame in rows.items()})
         with self._mutex:
             same = self._online.cursor(CONTENT) == content
-            if self._pushed is not None and self._feed is None:
-                same = self._pushed.open(self._online) and same
+            if self._feed is None:
+                same = self._take_up() and same
             self._feed = feed
             if same:
                 self._advance(feed, at)
@@ -123,6 +123,22 @@ class LiveFeed:
     def prune(self, at: Instant) -> int:
         """Forget the ids of events that are older than is remembered; returns how many."""
         return 0 if self._pushed is None else self._pushed.prune(self._online, at)
+
+    def _take_up(self) -> bool:
+        """Go on where an earlier process ended; returns whether the events of the log can go on too.
+
+        Neither the instant that the store has reached nor the newest event's is gone back behind, whatever the clock says.
+        """
+        stands, whole = stands_at(self._online), True
+        if self._pushed is not None:
+            whole = self._pushed.open(self._online)
+            newest = self._pushed.newest()
+            with self.frontier.lock:
+                self.frontier.received = max(self.frontier.received, newest)
+        if stands is not None:
+            with self.frontier.lock:
+                self.frontier.close_at(stands)
+        return whole
 
     def _advance(self, feed: Feed, at: Instant) -> None:
         end = 0

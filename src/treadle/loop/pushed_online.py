@@ -16,6 +16,7 @@ import polars as pl
 
 from treadle.define.sources import Source
 from treadle.define.views import View
+from treadle.loop.frontier import BEFORE_ALL
 from treadle.loop.intake import POSITIONS, position_key, seen_view
 from treadle.ports.log import LogReader
 from treadle.ports.online import Batch, Online
@@ -99,6 +100,13 @@ class PushedOnline:
         self._waiting = [(known, row, event) for known, row, event in waiting if isinstance(event, Event)]
         self.position = position
         return True
+
+    def newest(self) -> Instant:
+        """Return when the newest record that is not applied was received; long ago when there is none."""
+        found = BEFORE_ALL
+        for _, data in self._log.read(self.position):
+            found = decode_record(data).received_at
+        return found
 
     def end(self) -> int:
         """Return the end of the log."""
