@@ -25,7 +25,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def vectors(store: RedisOnline, at: int) -> list[object]:
-    found = []
+    found: list[object] = []
     for fields in ASKED:
         with store.read(PLAN.wanted(fields)) as snapshot:
             found.append(PLAN.vector(snapshot, fields, at))
