@@ -38,8 +38,10 @@ if TYPE_CHECKING:
     from treadle.define.operations import register as register
     from treadle.define.operations import split as split
     from treadle.define.operations import training_set as training_set
+    from treadle.define.operations import validated as validated
     from treadle.define.project import Project as Project
     from treadle.define.row_features import row_feature as row_feature
+    from treadle.define.schema_reader import read_schemas as read_schemas
     from treadle.define.sources import Source as Source
     from treadle.define.steps import pipeline as pipeline
     from treadle.define.steps import step as step
@@ -129,6 +131,7 @@ _HOME = {
     "on": "treadle.define.triggers",
     "pipeline": "treadle.define.steps",
     "quantile": "treadle.define.aggregates",
+    "read_schemas": "treadle.define.schema_reader",
     "register": "treadle.define.operations",
     "row_feature": "treadle.define.row_features",
     "score_drift": "treadle.define.monitors",
@@ -142,6 +145,7 @@ _HOME = {
     "total": "treadle.define.aggregates",
     "training_set": "treadle.define.operations",
     "var": "treadle.define.aggregates",
+    "validated": "treadle.define.operations",
     "when": "treadle.define.tracing",
 }
 

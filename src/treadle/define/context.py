@@ -61,6 +61,10 @@ class Operations(Protocol):
         """Divide rows; the parts share none."""
         ...
 
+    def validated(self, frame: Frame, schema: str, environment: str) -> Frame:
+        """Hold rows against a schema of the project; stop on broken data."""
+        ...
+
     def evaluate(self, model: Model, frame: Frame, slices: Sequence[str]) -> EvaluationReport:
         """Judge a model on rows."""
         ...

@@ -120,6 +120,28 @@ def split(
     )
 
 
+def validated(frame: Frame, *, schema: str, environment: str = "training") -> Frame:
+    """Let rows pass that keep a schema of the project; broken data stop the pipeline.
+
+    What was found is recorded with the run, and compared with what the last finished run of the pipeline found. Values that
+    have changed significantly don't stop it: they are an event, `data.changed`. A schema sees features and request fields
+    under their names, and may name `label`, `at` and `label_known_at` beside them.
+
+    Args:
+        frame: rows of a training set.
+        schema: the name of one of the project's schemas.
+        environment: where the rows are used: `"training"`, `"serving"`, or another that the schema names.
+
+    Returns:
+        The frame, unchanged.
+
+    Raises:
+        InvalidInput: the data are broken; every anomaly that stops them is listed.
+        NotFound: the project has no schema of that name.
+    """
+    return active("validated").validated(frame, schema, environment)
+
+
 def evaluate(model: Model, frame: Frame, *, slices: Sequence[str] = ()) -> EvaluationReport:
     """Judge a model on rows it has not learned from: metrics with intervals, calibration, and a table per slice column."""
     return active("evaluate").evaluate(model, frame, slices)

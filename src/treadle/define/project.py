@@ -10,11 +10,13 @@ from treadle.define.endpoints import Endpoint
 from treadle.define.gates import Gate, NoWorseSlice
 from treadle.define.monitors import Monitor
 from treadle.define.names import duplicates, kind_fault, name_fault, zone_known
+from treadle.define.schema_faults import schema_faults
 from treadle.define.sources import Rows, Source, Table, reading_order
 from treadle.define.steps import Pipeline
 from treadle.define.triggers import AllOf, AnyOf, Condition, Trigger
 from treadle.define.views import View
 from treadle.records.errors import InvalidInput, did_you_mean
+from treadle.records.schemas import DatasetSchema
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +30,8 @@ class Project:
         endpoints: models behind addresses.
         monitors: what is watched, one or more per endpoint.
         triggers: what starts a pipeline by itself.
+        schemas: what data must be, as `read_schemas` reads them; one with the name of a source or table is held to its rows
+            before they are stored, the others are for `validated`.
         gates: for each alias, what a version must pass to get it, e.g. `{"champion": [...]}`.
         timezone: the zone whose calendar days and months reports use; instants stay UTC.
 
@@ -41,6 +45,7 @@ class Project:
     endpoints: Sequence[Endpoint] = ()
     monitors: Sequence[Monitor] = ()
     triggers: Sequence[Trigger] = ()
+    schemas: Sequence[DatasetSchema] = ()
     gates: Mapping[str, Sequence[Gate]] = field(default_factory=dict)
     timezone: str = "UTC"
 
@@ -51,7 +56,11 @@ class Project:
         wrong = self._kind_faults()
         if not wrong:  # the rest looks into the parts
             wrong = (
-                self._name_faults() + self._table_faults() + self._reference_faults() + self._gate_faults()
+                self._name_faults()
+                + self._table_faults()
+                + self._reference_faults()
+                + self._gate_faults()
+                + self._schema_faults()
             )
         if faults + wrong:
             raise InvalidInput(f"the project {self.name!r} cannot be defined", faults=faults + wrong)
@@ -89,6 +98,7 @@ class Project:
             ("pipelines", self.pipelines, Pipeline, "functions made pipelines by @tr.pipeline"),
             ("endpoints", self.endpoints, Endpoint, "tr.Endpoint(...)"),
             ("monitors", self.monitors, Monitor, "tr.Monitor(...)"),
+            ("schemas", self.schemas, DatasetSchema, "tr.read_schemas(folder)"),
             ("triggers", self.triggers, Trigger, "tr.on(condition, run=pipeline)"),
         ]
         kinds += [
@@ -113,9 +123,17 @@ class Project:
             ("monitor", [monitor.name for monitor in self.monitors]),
             ("trigger", [trigger.name for trigger in self.triggers]),
             ("view", [view.name for view in self.views]),
+            ("schema", [schema.name for schema in self.schemas]),
         ):
             faults += [f"two definitions of {kind} {name!r}" for name in duplicates(names)]
         return faults
+
+    def _schema_faults(self) -> list[str]:
+        return [
+            f"schema {schema.name!r}: {'.'.join(path)}: {fault}"
+            for schema in self.schemas
+            for path, fault in schema_faults(schema)
+        ]
 
     def _table_faults(self) -> list[str]:
         try:

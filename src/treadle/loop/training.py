@@ -16,6 +16,8 @@ from treadle.define.describe import definition_digest
 from treadle.define.endpoints import Endpoint
 from treadle.define.labels import Labels
 from treadle.loop.leaks import identifying, refuse_leaks
+from treadle.loop.validated import Validating
+from treadle.loop.validation import schema_of
 from treadle.loop.work import RUN_STEP, Notes, pack_step, unpack_result
 from treadle.loop.world import World
 from treadle.ports.executor import Task, TaskFailed
@@ -240,6 +242,12 @@ class TrainingOperations:
             digest = digest_value({"of": self._digest(frame), "split": split.as_json(), "part": name})
             self._remember(part, digest)
         return tuple(parts)
+
+    def validated(self, frame: Frame, schema: str, environment: str) -> Frame:
+        """Hold the rows against a schema of the project; see `treadle.loop.validated`."""
+        store, rehearsal = self._store, bool(self._register_as)
+        here = Validating(self._world, store.rows, store.manifests, self._recorder, self._at, rehearsal)
+        return here.validated(frame, self._digest(frame), schema_of(self._world, schema), environment)
 
     def evaluate(self, model: Model, frame: Frame, slices: Sequence[str]) -> EvaluationReport:
         """Score the rows with the packaged model and report."""

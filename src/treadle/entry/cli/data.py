@@ -6,7 +6,10 @@ To add a subcommand: write `data_NAME.py` with one function, and register it bel
 from __future__ import annotations
 
 from treadle.entry.cli._shared import command_app
+from treadle.entry.cli.data_accept import accept
+from treadle.entry.cli.data_infer import infer
 from treadle.entry.cli.data_profile import profile
+from treadle.entry.cli.data_validate import validate
 
 app = command_app()
 
@@ -17,3 +20,6 @@ def data() -> None:
 
 
 app.command("profile")(profile)
+app.command("infer")(infer)
+app.command("validate")(validate)
+app.command("accept")(accept)

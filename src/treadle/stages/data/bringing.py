@@ -7,7 +7,7 @@ registered version is replaced. So nothing is lost, and nothing counts twice.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -89,6 +89,7 @@ def bring_in(
     metadata: Metadata,
     at: Instant,
     batches: Mapping[str, Batch] | None = None,
+    check: Callable[[Mapping[str, pl.DataFrame]], Sequence[str]] | None = None,
 ) -> Brought:
     """Read what is new of each source, build the tables that it concerns anew, and store what changed.
 
@@ -101,6 +102,7 @@ def bring_in(
         metadata: where versions are registered, and cursors saved.
         at: the present: rows that were not there at the first load were known no earlier than this.
         batches: what was read already, of a home that has nothing yet.
+        check: asked for the faults of what would be stored, where that differs from what is.
 
     Raises:
         InvalidInput: the data cannot be used; every fault is listed and nothing was stored.
@@ -122,6 +124,8 @@ def bring_in(
                 _plan_source(work, plan, definition, batches[definition.name])
         elif all(_ready(work.plans[name]) for name in definition.inputs):
             _plan_table(work, plan, definition, definitions)
+    if check is not None and not work.faults and any(plan.changed for plan in work.plans.values()):
+        work.faults += check({name: plan.rows for name, plan in work.plans.items()})
     refuse_data(work.faults, place)
     manifests: dict[str, DatasetManifest] = {}
     for definition in reading_order(definitions):  # a table's manifest names those of what it reads

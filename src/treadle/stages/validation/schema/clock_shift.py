@@ -9,7 +9,7 @@ import numpy as np
 
 LEAST = 200
 """Fewer times than this say nothing about 24 hours."""
-_MATTERS = 0.15
+_MATTERS = 0.05
 
 
 def shifted_hours(counts: Sequence[int], usual: Sequence[float]) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TypeAlias
 
 import polars as pl
@@ -195,6 +196,10 @@ def _key_text(columns: list[pl.Expr]) -> pl.Expr:
     return pl.concat_str(parts).alias("key")
 
 
+def _shown(value: object) -> str:
+    return value.isoformat().replace("+00:00", "Z") if isinstance(value, datetime) else str(value)
+
+
 def _offenders(
     formed: pl.LazyFrame, question: _Question, examples: int
 ) -> tuple[tuple[Value, ...], tuple[RowId, ...]]:
@@ -206,6 +211,7 @@ def _offenders(
         .collect()
     )
     values = [
-        ", ".join(f"{name}={row[name]}" for name in question.shown) for row in shown.iter_rows(named=True)
+        ", ".join(f"{name}={_shown(row[name])}" for name in question.shown)
+        for row in shown.iter_rows(named=True)
     ]
     return tuple(dict.fromkeys(values)), tuple(shown[_ROW].to_list())

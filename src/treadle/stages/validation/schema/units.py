@@ -50,15 +50,16 @@ SWAPS: dict[str, tuple[float, float]] = {
 }
 """What happened → factor and offset: now = factor · before + offset."""
 
-_FAR = 0.3
-_NEAR = 0.1
+_FAR = 0.2
+_NEAR, _NOT_NEAR = 0.05, 0.1
 
 
 def swapped_unit(now: Quantiles, before: Quantiles) -> str | None:
     """Return in words which unit was swapped, or None. Pure; cost: one distance per known swap.
 
-    Far is a distance of 0.3 and more; near is at most 0.1 or what samples of these sizes reach by chance (once in a
-    thousand), whichever is larger, and at most a third of how far it was. Of several that fit the nearest counts.
+    Far is a distance of 0.2 and more; near is at most 0.05, or what samples of these sizes reach by chance (once in a
+    thousand) up to 0.1, and at most a quarter of how far it was. Of several that fit the nearest counts. A few hundred
+    values cannot tell × 0.60 from miles for km (× 0.62): what is swapped is then a guess, that they shrank is not.
     """
     if min(now.n, before.n) < FEWEST:
         return None
@@ -70,7 +71,7 @@ def swapped_unit(now: Quantiles, before: Quantiles) -> str | None:
         words: ks_distance(now, moved(before, factor, offset)) for words, (factor, offset) in SWAPS.items()
     }
     best = min(distances, key=lambda words: distances[words])
-    return best if distances[best] <= min(max(_NEAR, chance), far / 3) else None
+    return best if distances[best] <= min(max(_NEAR, chance), _NOT_NEAR, far / 4) else None
 
 
 def moved(sketch: Quantiles, factor: float, offset: float) -> Quantiles:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from treadle.records.frequent_items import Value
 from treadle.stages.validation.schema.facts import Breach
 
-_LONGEST = 60
+_LONGEST = 100
 
 
 def share(count: int, of: int) -> str:
