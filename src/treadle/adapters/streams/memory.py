@@ -10,7 +10,7 @@ from treadle.adapters.streams.states import closed
 from treadle.records.errors import Conflict, InvalidInput, NotReady
 from treadle.records.instants import Instant
 from treadle.records.intake import Offset
-from treadle.records.messages import Message, Standing, place_id
+from treadle.records.messages import Message, Standing
 
 
 class MemoryBroker:
@@ -39,7 +39,6 @@ class MemoryBroker:
         partition = partition if partition is not None else next(iter(self._messages))
         with self._more:
             offset = self._dropped[partition] + len(self._messages[partition])
-            event_id = event_id or place_id(self.name, partition, offset)
             message = Message(value, event_id, partition, offset, at, dict(headers or {}))
             self._messages[partition].append(message)
             self._more.notify_all()

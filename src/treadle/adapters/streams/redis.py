@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
-from treadle.adapters.streams.states import closed, event_id, not_installed, text
+from treadle.adapters.streams.states import closed, given_id, not_installed, text
 from treadle.records.errors import Conflict, Forbidden, InvalidInput, NotReady
 from treadle.records.intake import Offset
 from treadle.records.messages import (
@@ -119,7 +119,7 @@ class RedisStreamReader:
     def _message(self, entry: bytes, fields: Mapping[bytes, bytes] | None) -> Message:
         offset, fields = entry.decode(), fields or {}
         headers = {text(name): text(value) for name, value in fields.items() if name != VALUE_FIELD}
-        name = event_id(headers, self._stream, "", offset)
+        name = given_id(headers)
         value = fields.get(VALUE_FIELD)
         if value is None:
             value, headers = _as_row(fields)

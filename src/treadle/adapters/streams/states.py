@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from treadle.records.errors import NotReady
-from treadle.records.intake import LONGEST_ID, Offset
-from treadle.records.messages import EVENT_ID_HEADER, place_id
+from treadle.records.intake import LONGEST_ID
+from treadle.records.messages import EVENT_ID_HEADER
 
 
 def closed() -> NotReady:
@@ -22,13 +22,10 @@ def not_installed(broker: str, library: str, extra: str) -> NotReady:
     )
 
 
-def event_id(headers: Mapping[str, str], stream: str, partition: str, offset: Offset) -> str:
-    """Return the producer's name for an event, else its place. Pure.
-
-    A name that is too long to be one is left alone: the place identifies the message just as well.
-    """
+def given_id(headers: Mapping[str, str]) -> str | None:
+    """Return the producer's name for an event, if it gave one that can be one. Pure."""
     given = headers.get(EVENT_ID_HEADER, "")
-    return given if 0 < len(given) <= LONGEST_ID else place_id(stream, partition, offset)
+    return given if 0 < len(given) <= LONGEST_ID else None
 
 
 def text(data: bytes | str | None) -> str:
