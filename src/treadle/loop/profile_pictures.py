@@ -13,7 +13,7 @@ from treadle.pictures.chart import Chart, Form, Series, X
 from treadle.pictures.numbers import number, share
 from treadle.records.associations import Associations, Pair
 from treadle.records.errors import InvalidInput
-from treadle.records.instants import DAY, Instant, iso
+from treadle.records.instants import DAY, Instant, instant, iso
 from treadle.records.profiles import ColumnProfile
 from treadle.records.quantile_sketch import Quantiles
 
@@ -22,6 +22,10 @@ LEVELS = 6
 MOST_HEAT = 24
 """Columns of a heat map: more cannot be read."""
 _TIMES = 36
+_FARTHEST = 1e300
+"""No axis reaches farther: the span between the ends must be a float too."""
+_FIRST, _LAST = instant("0100-01-01"), instant("9900-01-01")
+"""Times outside are not drawn: axes reach a little further than what they show."""
 Floats = NDArray[np.float64]
 
 
@@ -50,15 +54,15 @@ def edges_of(sketches: Sequence[Quantiles], *, whole: bool) -> Floats:
     near, far = min(float(q[0]) for q in inner), max(float(q[1]) for q in inner)
     if far > near and high - low > 3 * (far - near):
         low, high = near, far
+    low, high = (min(max(end, -_FARTHEST), _FARTHEST) for end in (low, high))
     if whole:
         step = max(1, math.ceil((high - low + 1) / (2 * BINS if high - low < 2 * BINS else BINS)))
         edges = np.arange(math.floor(low), high + step + 1, step, dtype=np.float64) - 0.5
     elif low == high:
         edges = np.array([low, low])
     else:
-        # Halved on the way: the whole span of floats is no float.
-        edges = np.linspace(low / 2, high / 2, BINS + 1) * 2
-    edges = np.unique(edges[np.isfinite(edges)])
+        edges = np.linspace(low, high, BINS + 1)
+    edges = np.unique(edges)
     if len(edges) < 2:  # one value, or several that lie closer than floats can part them
         reach = abs(low) * 0.25 or 0.5
         edges = np.array([low - reach, low + reach])
@@ -137,6 +141,8 @@ def _times(column: ColumnProfile) -> Chart:
     low, high = column.low, column.high
     if not isinstance(low, int) or not isinstance(high, int):
         return Chart("bars", _title(column), f"{column.name} has no time in it", x_kind="time")
+    if low < _FIRST or high > _LAST:
+        return Chart("bars", _title(column), f"{column.name} has times that no calendar holds", x_kind="time")
     step = max(1, (high - low) // _TIMES)
     edges = np.arange(low, low + step * (_TIMES + 1), step, dtype=np.int64)[: _TIMES + 1]
     upto = column.sketch.cdf(edges.astype(np.float64))
@@ -170,7 +176,11 @@ def rows_by_day(column: ColumnProfile) -> dict[int, int]:
         counts = {date.fromisoformat(str(day)).toordinal() - _EPOCH: n for day, n in column.counts().items()}
     except ValueError:  # years before 1 or after 9999: no calendar holds them
         return {}
-    if not counts or max(counts) - min(counts) > 5_000:
+    if (
+        not counts
+        or max(counts) - min(counts) > 5_000
+        or not _FIRST < min(counts) * DAY < max(counts) * DAY + 1 < _LAST
+    ):
         return {}
     return {day: counts.get(day, 0) for day in range(min(counts), max(counts) + 1)}
 
@@ -179,7 +189,7 @@ def strength(found: Associations) -> list[Chart]:
     """Return heat maps of how strongly columns go together: numbers by rank, levels by Cramér's V."""
     out = []
     for names, measure, what in (
-        (found.numeric, "rank correlation", "Numbers that go together"),
+        (found.numeric, "Size of the rank correlation", "Numbers that go together"),
         (found.levels, "Cramér's V", "Levels that go together"),
     ):
         pairs = [pair for pair in found.pairs if pair.one in names and pair.other in names]

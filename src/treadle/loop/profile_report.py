@@ -12,7 +12,7 @@ from treadle.loop.profile_findings import Remark, remarks
 from treadle.loop.profile_found import Found
 from treadle.loop.profile_pictures import coverage, distribution, missing_picture, rows_by_day, strength
 from treadle.loop.profile_summary import shown
-from treadle.pictures.numbers import bytes_size, moment, number, share, signed
+from treadle.pictures.numbers import MINUS, bytes_size, moment, number, share, signed
 from treadle.pictures.report import (
     Block,
     Card,
@@ -121,20 +121,9 @@ def _moved(report: Found, reference: Profile) -> Section:
     comparison = report.comparison
     assert comparison is not None
     ordered = sorted(comparison.columns, key=lambda column: -column.distance)
-    head = (
-        "column",
-        "kind",
-        "KS",
-        "PSI'",
-        "largest change of a level",
-        "unseen",
-        "missing now",
-        "change of missing",
-        "mean",
-    )
+    head = ("column", "kind", "KS", "PSI'", "largest change of a level", "unseen", "missing", "mean")
     table = Table(
-        "Distances from the reference, the largest first. KS and PSI' are 0 for equal distributions; the mean moves in"
-        " standard deviations of the reference.",
+        "The largest distances first. Missing: percentage points; mean: standard deviations of the reference.",
         head,
         tuple(map(_distance_row, ordered[:MOST_ROWS])),
     )
@@ -167,9 +156,7 @@ def _moved_words(reference: Profile, comparison: ProfileComparison) -> str:
 
 def _distance_row(one: ColumnDistance) -> tuple[Cell, ...]:
     change = (
-        None
-        if one.largest_change is None
-        else f"{_points(one.largest_change)} for `{_code(one.changed_level)}`"
+        None if one.largest_change is None else f"{_points(one.largest_change)}, `{_code(one.changed_level)}`"
     )
     kind = one.kind if one.kind == one.was_kind else f"{one.was_kind} → {one.kind}"
     return (
@@ -179,10 +166,13 @@ def _distance_row(one: ColumnDistance) -> tuple[Cell, ...]:
         _fixed(one.psi_corrected),
         change or "",
         "" if one.unseen is None else share(one.unseen),
-        share(one.null_share),
         _points(one.null_change),
-        "" if one.mean_shift is None else signed(round(one.mean_shift, 3)),
+        _signed(one.mean_shift),
     )
+
+
+def _signed(value: float | None) -> str:
+    return "" if value is None else f"{value:+.3f}".replace("-", MINUS)
 
 
 def _fixed(value: float | None) -> str:
@@ -283,7 +273,7 @@ def _missing(report: Found) -> list[Section]:
     pairs = [pair for pair in report.associations.missing_together if abs(pair.pearson or 0.0) >= 0.2]
     if pairs:
         rows = tuple(
-            (f"`{_code(pair.one)}`", f"`{_code(pair.other)}`", signed(round(pair.pearson or 0.0, 3)))
+            (f"`{_code(pair.one)}`", f"`{_code(pair.other)}`", _signed(pair.pearson))
             for pair in pairs[:MOST_ROWS]
         )
         caption = (
@@ -318,8 +308,8 @@ def _pair_row(pair: Pair) -> tuple[Cell, ...]:
     return (
         f"`{_code(pair.one)}`",
         f"`{_code(pair.other)}`",
-        "" if pair.pearson is None else signed(round(pair.pearson, 3)),
-        "" if pair.spearman is None else signed(round(pair.spearman, 3)),
+        _signed(pair.pearson),
+        _signed(pair.spearman),
         "" if pair.cramers_v is None else f"{pair.cramers_v:.3f}",
         pair.n,
     )
@@ -334,12 +324,12 @@ def _label(report: Found) -> list[Section]:
             f"`{_code(hint.column)}`",
             "its values" if hint.by == "values" else "whether it is there",
             "" if hint.auc is None else f"{hint.auc:.3f}",
-            "" if hint.spearman is None else signed(round(hint.spearman, 3)),
+            _signed(hint.spearman),
             hint.n,
         )
         for hint in found.hints[:MOST_ROWS]
     )
-    caption = f"What each column alone says about `{_code(found.label)}`, the most telling first."
+    caption = f"What each column alone says about {_code(found.label)}, the most telling first."
     words = (
         "A column that knows the label almost by itself (AUC from 0.99) was often made after the label, or from it. It is"
         " then not known when a prediction is asked for: look at how it comes about before a model learns from it."

@@ -315,7 +315,7 @@ def _aligned(cells: list[Cell]) -> list[Cell]:
 
 
 def _numeric(cells: Sequence[Cell]) -> bool:
-    known = [cell for cell in cells if cell is not None and cell != "no data"]
+    known = [cell for cell in cells if cell is not None and cell not in ("no data", "")]
     return bool(known) and all(
         isinstance(cell, (int, float)) or (isinstance(cell, str) and _NUMBER.fullmatch(cell))
         for cell in known

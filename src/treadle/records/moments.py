@@ -19,7 +19,7 @@ _BLOCK = 1 << 14
 
 
 class Moments(Record, frozen=True, array_like=True):
-    """Of `count` finite numbers; all zero for none."""
+    """Of `count` finite numbers; all zero for none. Numbers near the largest float give infinite or NaN moments."""
 
     count: int = 0
     mean: float = 0.0
@@ -28,6 +28,7 @@ class Moments(Record, frozen=True, array_like=True):
     m4: float = 0.0
 
     @classmethod
+    @np.errstate(over="ignore", invalid="ignore")
     def of(cls, values: NDArray[np.float64]) -> Moments:
         """Return the moments of finite numbers, shape (n,); two passes over each block of them."""
         found = cls()
@@ -48,6 +49,7 @@ class Moments(Record, frozen=True, array_like=True):
         return found
 
     @classmethod
+    @np.errstate(over="ignore", invalid="ignore")
     def of_counted(cls, values: NDArray[np.float64], counts: NDArray[np.int64]) -> Moments:
         """Return the moments of numbers that come as often as their counts say."""
         n = int(counts.sum())
@@ -92,7 +94,7 @@ class Moments(Record, frozen=True, array_like=True):
     @property
     def skew(self) -> float:
         """The third standardised moment: above zero for a long tail on the right; NaN when all are equal."""
-        return math.sqrt(self.count) * self.m3 / self.m2**1.5 if self.m2 > 0 else math.nan
+        return math.sqrt(self.count) * self.m3 / (self.m2 * math.sqrt(self.m2)) if self.m2 > 0 else math.nan
 
     @property
     def kurtosis(self) -> float:

@@ -63,8 +63,9 @@ class ColumnDistance(Record, frozen=True, kw_only=True):
 
     @property
     def distance(self) -> float:
-        """The distance that columns are ordered by: KS for numbers, else PSI', 0 where there is neither."""
-        return self.ks if self.ks is not None else max(0.0, self.psi_corrected or 0.0)
+        """What columns are ordered by: the largest of KS, PSI', and the changes of unseen and missing values."""
+        found = (self.ks, self.psi_corrected, self.unseen, abs(self.null_change))
+        return max([0.0, *(value for value in found if value is not None)])
 
 
 class ProfileComparison(Record, frozen=True, kw_only=True):

@@ -78,11 +78,13 @@ def numbers_of(column: pl.Series) -> Floats:
     return values
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def correlation(x: Floats, y: Floats) -> float | None:
-    """Return Pearson's correlation of two complete columns; None where one of them does not vary."""
+    """Return Pearson's correlation of two complete columns; None where one of them does not vary, or overflows."""
     dx, dy = x - x.mean(), y - y.mean()
-    spread = math.sqrt(float(np.dot(dx, dx)) * float(np.dot(dy, dy)))
-    return max(-1.0, min(1.0, float(np.dot(dx, dy)) / spread)) if spread > 0 else None
+    spread = math.sqrt(float(np.dot(dx, dx))) * math.sqrt(float(np.dot(dy, dy)))
+    found = float(np.dot(dx, dy)) / spread if 0 < spread < math.inf else math.nan
+    return max(-1.0, min(1.0, found)) if math.isfinite(found) else None
 
 
 def ranks(values: Floats) -> Floats:
