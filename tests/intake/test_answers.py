@@ -141,3 +141,37 @@ def test_every_answer_is_what_offline_says_for_its_t(home, pause):
     assert wrong == []
     late = [before - p.at for before, p in zip(lags, logged, strict=True)]
     assert max(late) < SECOND  # T is a moment ago at the most
+
+
+class PushingClock(ShiftedClock):
+    """A clock at whose first reading, once armed, an event is pushed and applied, as another thread might at that moment."""
+
+    def __init__(self, start: int) -> None:
+        super().__init__(start)
+        self.do = lambda: None
+
+    def now(self) -> int:
+        do, self.do = self.do, lambda: None
+        do()
+        return super().now()
+
+
+def test_an_event_pushed_and_applied_between_snapshot_and_t_is_not_left_out(home):
+    clock = PushingClock(NOW)
+    with opened(home / "home", clock=clock) as world:
+        taking = Taking.of(world)
+        answerer = Answerer(
+            ENDPOINT, online=world.online, feed=taking.feed, log=world.predictions, clock=clock
+        )
+        answerer.predictor = make_predictor()
+
+        def push() -> None:
+            taking.intake.offer("readings", [{"sensor": "a", "at": iso(NOW), "value": 7.0}])
+            taking.apply()
+
+        clock.do = push
+        answerer.answer(question(0))
+        (answered,) = (decode_prediction(data) for _, data in world.predictions.read())
+        (event,) = (decode_record(data) for _, data in world.events.read())
+    assert answered.at >= event.received_at
+    assert answered.features[0] == 7.0

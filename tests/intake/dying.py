@@ -1,0 +1,84 @@
+"""A process that takes in events until it is killed: `python -m tests.intake.dying HOME RUN BATCHES [again-file]`.
+
+It pushes batches of new events, repeats some, and offers faulty ones; two threads apply and flush meanwhile. After each
+acknowledgement a line of JSON with the ids goes to stdout.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+from pathlib import Path
+
+from tests.intake.places import NOW, Taking, opened, reading
+from treadle.adapters.clock import ShiftedClock
+from treadle.adapters.online import LmdbOnline
+from treadle.loop.pushed_tables import EventFlusher
+
+SENSORS = "abc"
+
+
+def value_of(event_id: str) -> float:
+    """The value of an event, told by its id, so that what is found can be checked without asking who made it."""
+    run, number = event_id.split("-")
+    return float(int(run) * 1_000 + int(number))
+
+
+def sensor_of(event_id: str) -> str:
+    return SENSORS[int(event_id.split("-")[1]) % len(SENSORS)]
+
+
+def row_of(event_id: str) -> dict[str, object]:
+    return reading(0, value=value_of(event_id), sensor=sensor_of(event_id))
+
+
+def main(home: Path, run: int, batches: int, again: list[str]) -> None:
+    clock = ShiftedClock(NOW + run * 60_000_000)
+    online = LmdbOnline(home / "online", durable=False, map_size=1 << 24)
+    with opened(home, online=online, clock=clock, segment_bytes=600) as world:
+        taking = Taking.of(world)
+        flusher = EventFlusher(world.project.sources, world.events, world.tables, keep=0)
+        wake, stop = threading.Event(), threading.Event()
+        taking.intake._wake = wake.set
+
+        def apply() -> None:
+            while not stop.is_set():
+                wake.wait(0.02)
+                wake.clear()
+                taking.feed.advance(clock.now())
+
+        def flush() -> None:
+            while not stop.is_set():
+                flusher.flush()
+                flusher.drop(taking.feed.log_position(), clock.now())
+                stop.wait(0.002)
+
+        threads = [threading.Thread(target=work, daemon=True) for work in (apply, flush)]
+        for thread in threads:
+            thread.start()
+        offer(taking, again)
+        for batch in range(batches):
+            ids = [f"{run}-{batch * 4 + n}" for n in range(4)]
+            offer(taking, [*ids, *ids[:1], *again[:2]])
+        stop.set()
+        wake.set()
+        for thread in threads:
+            thread.join()
+        taking.feed.advance(clock.now())
+        flusher.flush()
+    online.close()
+
+
+def offer(taking: Taking, ids: list[str]) -> None:
+    if not ids:
+        return
+    rows = [row_of(event_id) for event_id in ids]
+    taking.intake.offer("readings", [*rows, {"sensor": ids[0]}], ids=[*ids, f"bad {ids[0]}"], whole=False)
+    os.write(1, json.dumps(ids).encode() + b"\n")
+
+
+if __name__ == "__main__":
+    repeated = json.loads(Path(sys.argv[4]).read_text()) if len(sys.argv) > 4 else []
+    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), repeated)
