@@ -144,8 +144,8 @@ _HOME = {
     "table": "treadle.define.tables",
     "total": "treadle.define.aggregates",
     "training_set": "treadle.define.operations",
-    "var": "treadle.define.aggregates",
     "validated": "treadle.define.operations",
+    "var": "treadle.define.aggregates",
     "when": "treadle.define.tracing",
 }
 
