@@ -59,7 +59,9 @@ class TestEntity:
             "entity 'Plane': key '' is not the name of a column",
             "entity 'Plane' lists the key 'a' twice",
         ]
-        assert faults(Entity, "plane", keys=[]) == ["entity 'plane' has no key columns"]
+
+    def test_without_keys_there_is_one(self):
+        assert Entity("world", keys=[]).keys == ()
 
 
 class TestSource:

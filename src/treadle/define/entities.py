@@ -15,7 +15,8 @@ class Entity:
 
     Args:
         name: the entity's name, e.g. `origin`.
-        keys: the columns (and request fields) that identify one; several columns compare as a tuple.
+        keys: the columns (and request fields) that identify one; several columns compare as a tuple. An empty list: there
+            is only one, as of an exchange rate or a shop's opening hours, and every request is about it.
         description: one sentence for people.
         must_exist: whether a request about one that no view has seen is refused; without it, its features are null.
 
@@ -33,8 +34,6 @@ class Entity:
     ) -> None:
         columns = listed(keys)
         faults = [fault for fault in [name_fault("entity", name)] if fault]
-        if not columns:
-            faults.append(f"entity {name!r} has no key columns")
         faults += [
             f"entity {name!r}: key {key!r} is not the name of a column" for key in columns if not text(key)
         ]

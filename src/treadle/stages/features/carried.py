@@ -11,7 +11,6 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, cast
 
 import msgspec
-import numpy as np
 import polars as pl
 
 from treadle.define.aggregates import Aggregate
@@ -61,7 +60,7 @@ def pack_question(view: View, rows: Sequence[bytes], spine: pl.DataFrame, at: In
         spine: the partition's rows asked about, with the entity's key columns.
         at: T of each of them.
     """
-    asked = spine.select(view.entity.keys).with_columns(pl.Series(_AT, at))
+    asked = pl.DataFrame([*(spine[key] for key in view.entity.keys), pl.Series(_AT, at)])
     return _encode(Question(dict(as_json(view)), list(rows), pack_frame(asked)))
 
 
@@ -71,9 +70,7 @@ def answer(payload: bytes) -> bytes:
     view = from_json(question.view)
     rows = pl.concat([unpack_frame(chunk) for chunk in question.rows])
     spine = unpack_frame(question.spine)
-    return pack_frame(
-        look_up(view, rows, spine.drop(_AT), spine[_AT].to_numpy().astype(np.int64, copy=False))
-    )
+    return pack_frame(look_up(view, rows, spine, spine[_AT].to_numpy()))
 
 
 def pack_frame(frame: pl.DataFrame) -> bytes:

@@ -42,7 +42,8 @@ class Asked:
         """Return the key columns with T, by T."""
         known = self._frames.get(tuple(keys))
         if known is None:
-            known = self._spine.select(pl.col(keys).gather(self._places)).with_columns(self._times)
+            columns = [self._spine[key].gather(self._places) for key in keys]
+            known = pl.DataFrame([*columns, self._times])
             self._frames[tuple(keys)] = known
         return known
 
@@ -71,7 +72,7 @@ class LatestTable:
             asked: the same, arranged already, where several views are looked up.
         """
         if self._values.height == 0:
-            return self._values.clear(spine.height) if spine.height else self._values.clear()
+            return self._values.clear(len(at)) if len(at) else self._values.clear()
         rows, usable = self._winners(asked or Asked(spine, at))
         if self._tombstone is not None:
             usable &= ~self._tombstone[rows]

@@ -6,11 +6,13 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeAlias
 
+import numpy as np
 import polars as pl
 
 from treadle.define.feature_sets import FeatureSet
 from treadle.define.row_features import RowFeature
 from treadle.define.views import FeatureView, Selection, View
+from treadle.records.errors import InvalidInput
 from treadle.records.rows import CANONICAL
 from treadle.stages.features.events import Ints
 from treadle.stages.features.latest import Asked, LatestTable
@@ -48,8 +50,17 @@ class OfflineFeatures:
         Args:
             features: what to compute.
             spine: rows with every request field of the set.
-            at: the prediction time T of each row, instants of shape (rows,).
+            at: the prediction time T of each row, instants of shape (rows,); one in the future gets what is known by now.
+
+        Raises:
+            InvalidInput: some row has no T, or a key column is not of the type that the view's rows have.
         """
+        if at.dtype != np.int64:  # a null makes a column of instants one of floats
+            raise InvalidInput(
+                f"T must be an instant for every row, and some have none ({at.dtype})",
+                where="the prediction times of a lookup",
+                fix="leave out rows without a T, or give them one",
+            )
         known: dict[str, pl.Series] = {name: spine[name] for name in features.request}
         known["at"] = pl.Series("at", at).cast(pl.Datetime("us", "UTC"))
         asked = Asked(spine, at)
