@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import treadle
 from treadle.entry.api.metrics import label
 from treadle.loop.live import Live
-from treadle.loop.live_feed import NEVER
+from treadle.loop.live_feed import NEVER, PENDING
 from treadle.records.instants import SECOND, Instant, iso
 
 
@@ -25,7 +25,7 @@ def status_of(live: Live) -> dict[str, object]:
         "endpoints": [_endpoint(live, name) for name in live.answerers],
         "feed": {
             "position": _when(feed.position if feed.position >= 0 else None),
-            "next_known": _when(None if feed.next_known == NEVER else feed.next_known),
+            "next_known": _when(None if feed.next_known in (NEVER, PENDING) else feed.next_known),
             "lag_seconds": feed_lag(live),
             "rows_applied": feed.applied,
         },
@@ -47,7 +47,10 @@ def status_of(live: Live) -> dict[str, object]:
 
 def feed_lag(live: Live) -> float:
     """Return for how many seconds a stored row has been known without having reached the online store."""
-    return max(live.world.clock.now() - live.feed.next_known, 0) / SECOND
+    feed = live.feed
+    # While events are on their way it is not known when they become known: not before what has been applied.
+    since = feed.position if feed.next_known == PENDING else feed.next_known
+    return max(live.world.clock.now() - since, 0) / SECOND
 
 
 def gauges_of(live: Live) -> list[tuple[str, str, Mapping[str, float]]]:
