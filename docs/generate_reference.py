@@ -48,7 +48,7 @@ class Group:
 
 
 GROUPS = (
-    Group("The project", "", ("Project",)),
+    Group("The project", "", ("Project", "read_schemas")),
     Group("Rows and when they are known", "", ("Source", "secret", "table", "Entity")),
     Group(
         "Features",
@@ -63,9 +63,9 @@ GROUPS = (
     Group("Requests, labels, endpoints", "", ("Requests", "Labels", "Endpoint")),
     Group(
         "Steps and pipelines",
-        "`training_set`, `split`, `evaluate` and `register` work inside a running pipeline only; elsewhere they raise"
-        " `tr.NotReady`.",
-        ("step", "pipeline", "training_set", "split", "evaluate", "register", "Frame", "Model"),
+        "`training_set`, `split`, `validated`, `evaluate` and `register` work inside a running pipeline only; elsewhere"
+        " they raise `tr.NotReady`.",
+        ("step", "pipeline", "training_set", "split", "validated", "evaluate", "register", "Frame", "Model"),
     ),
     Group("Monitors", "", ("Monitor", "score_drift", "auc", "calibration")),
     Group(

@@ -39,6 +39,12 @@ def test_every_kind_that_data_show_has_a_case():
     assert set(CASES) == {name for name, kind in KINDS.items() if kind.seen is not Seen.TRAINING_SET}
 
 
+def test_the_catalogue_says_rightly_what_only_rows_show():
+    assert {n for n, c in CASES.items() if c.seen == ("rows",)} == {
+        n for n, k in KINDS.items() if k.seen is Seen.ROWS
+    }
+
+
 @pytest.mark.parametrize("seen", ["profile", "rows"])
 @pytest.mark.parametrize("kind", CASES)
 def test_a_kind_is_seen_where_it_is_and_only_there(kind, seen):

@@ -18,6 +18,7 @@ from typing import TypeVar, get_type_hints
 
 import msgspec
 
+from treadle.define.names import duplicates
 from treadle.define.schema_faults import Fault, schema_faults
 from treadle.define.schema_lines import Layout, Path
 from treadle.records.errors import InvalidInput, NotFound
@@ -93,6 +94,7 @@ def read_schemas(folder: FilePath | str) -> tuple[DatasetSchema, ...]:
             schemas.append(read_schema(path).schema)
         except InvalidInput as error:
             faults += [f"{path.name}: {fault}" for fault in error.faults or (error.what,)]
+    faults += [f"two files say that they are {name!r}" for name in duplicates([one.name for one in schemas])]
     if faults:
         raise InvalidInput("the schemas cannot be read", where=str(place), faults=faults)
     return tuple(schemas)

@@ -16,7 +16,7 @@ class Seen(StrEnum):
     """What a kind is seen from."""
 
     PROFILE = "profile"
-    """A profile and the schema are enough; the rows give exact counts and examples as well."""
+    """A profile and the schema are enough, as far as it counted; the rows give exact counts and examples as well."""
     ROWS = "rows"
     """Only the rows show it."""
     PROFILES = "two profiles"
@@ -61,12 +61,12 @@ _SHAPE = (
     Kind("nesting_changed", "columns", "Lists or structs where plain values are expected, or the other way round.",
          "[columns.X] type", peer=("VALUE_NESTEDNESS_MISMATCH",)),
     Kind("not_a_bool", "columns", "A boolean column came as text or numbers that are not all true or false (1 or 0).",
-         "[columns.X] as_text", seen=_ROWS,
+         "[columns.X] as_text",
          peer=("BOOL_TYPE_BIG_INT", "BOOL_TYPE_SMALL_INT", "BOOL_TYPE_UNEXPECTED_STRING", "BOOL_TYPE_UNEXPECTED_FLOAT")),
     Kind("not_an_int", "columns", "An integer column came as text that is not all integers.",
-         "[columns.X] as_text", seen=_ROWS, peer=("INT_TYPE_NOT_INT_STRING",)),
+         "[columns.X] as_text", peer=("INT_TYPE_NOT_INT_STRING",)),
     Kind("not_a_float", "columns", "A float column came as text that is not all numbers.",
-         "[columns.X] as_text", seen=_ROWS, peer=("FLOAT_TYPE_STRING_NOT_FLOAT",)),
+         "[columns.X] as_text", peer=("FLOAT_TYPE_STRING_NOT_FLOAT",)),
     Kind("statistic_missing", "columns", "A rule could not be checked: what was given lacks the statistic it needs.",
          "the rule named", nature=Nature.UNKNOWN, severity=_WARN,
          peer=("STATS_NOT_AVAILABLE", "FEATURE_TYPE_NO_UNIQUE")),
@@ -100,7 +100,7 @@ _DOMAIN = (
          "[columns.X] values", peer=("ENUM_TYPE_UNEXPECTED_STRING_VALUES",)),
     Kind("text_too_short", "domain", "Texts have fewer characters than allowed.", "[columns.X] min_length"),
     Kind("text_too_long", "domain", "Texts have more characters than allowed.", "[columns.X] max_length"),
-    Kind("pattern_missed", "domain", "Texts do not match the pattern.", "[columns.X] pattern", seen=_ROWS),
+    Kind("pattern_missed", "domain", "Texts do not match the pattern.", "[columns.X] pattern"),
     Kind("not_utf8", "domain", "Bytes that should be text are not UTF-8.",
          "[columns.X] utf8", seen=_ROWS, peer=("ENUM_TYPE_INVALID_UTF8",)),
 )  # fmt: skip
