@@ -13,8 +13,10 @@ import treadle as tr
 from treadle.records.errors import InvalidInput
 from treadle.records.instants import DAY, HOUR, instant, iso
 from treadle.records.intake import Event
+from treadle.stages.data import intake
 from treadle.stages.data.conform import conform
 from treadle.stages.data.intake import Bounds, check_rows, make_event, refuse_faulty
+from treadle.stages.data.plain_values import OddError, plain_reader
 
 NOW = instant("2026-03-01T12:00:00Z")
 COLUMNS = {"key": "string", "n": "int", "x": "float", "ok": "bool", "t": "time"}
@@ -53,6 +55,27 @@ def test_a_pushed_row_is_what_a_file_would_have_made_of_it(rows):
     assert [found.rows[place] for place in range(len(rows))] == wanted
 
 
+ANYTHING = st.one_of(
+    st.none(), st.booleans(), st.integers(-(2**64), 2**64), st.floats(), st.text(max_size=3),
+    st.sampled_from(["2026-03-01T11:00:00Z", "2026-03-01T11:00:00.123456+05:30", "2026-03-01", "2026-02-30T11:00:00Z",
+                     "0001-01-01T00:00:00+14:00", "2026-03-01T24:00:00Z", "2026-03-01t11:00:00.1234567z", "\ud800",
+                     datetime(2026, 3, 1, 11, tzinfo=UTC), datetime(2026, 3, 1, 11, tzinfo=timezone(timedelta(hours=-7)))]),
+)  # fmt: skip
+
+
+@given(st.fixed_dictionaries(dict.fromkeys(COLUMNS, ANYTHING)))
+@settings(max_examples=300, deadline=None)
+def test_the_quick_way_and_the_thorough_one_say_the_same(row):
+    thorough, faults = intake._conform(plain, [row])
+    try:
+        quick = plain_reader(COLUMNS, intake._needed(plain))(row)
+    except OddError:
+        return
+    assert faults == []
+    assert [quick] == thorough
+    assert [type(value) for value in quick.values()] == [type(value) for value in thorough[0].values()]
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
@@ -64,6 +87,7 @@ def test_a_pushed_row_is_what_a_file_would_have_made_of_it(rows):
         ({"x": 10**400}, "not float|too large for 64 bits"),
         ({"key": 3}, "not string"),
         ({"key": ["a"]}, "holds list"),
+        ({"key": "\ud800"}, "cannot be written as UTF-8"),
         ({"ok": 1}, "not bool"),
         ({"t": None}, "is null; it is the row's event time"),
         ({"t": "yesterday"}, "no ISO 8601 time"),
@@ -132,7 +156,7 @@ class TestIds:
     def test_a_given_id_comes_before_the_content(self):
         assert checked(GOOD, ids=["x"]).ids == {0: "x"}
 
-    @pytest.mark.parametrize("bad", ["", "x" * 201, 7])
+    @pytest.mark.parametrize("bad", ["", "x" * 201, 7, "a\ud800", "a\n"])
     def test_a_given_id_must_be_text_of_some_length(self, bad):
         assert "event id" in checked(GOOD, ids=[bad]).faults[0][0]
 

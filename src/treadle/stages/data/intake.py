@@ -16,6 +16,7 @@ from treadle.records.errors import InvalidInput
 from treadle.records.instants import DAY, Duration, Instant, instant, iso, short
 from treadle.records.intake import LONGEST_ID, Event, Position, Value
 from treadle.stages.data.conform import conform
+from treadle.stages.data.plain_values import OddError, plain_reader
 
 Row: TypeAlias = Mapping[str, object]
 """A row as it is offered: column → value; columns that are not declared are ignored."""
@@ -68,7 +69,7 @@ def check_rows(
             row's content is its identity, so that the same row offered twice counts once.
         bounds: which event times are believed.
 
-    Cost: about 0.3 ms and 5 µs a row; 1 ms for each row of a batch in which some are faulty.
+    Cost: about 5 µs a row whose values are of their types as they stand; 1 ms for each other row, at the most.
 
     Raises:
         InvalidInput: there is not one id for each row.
@@ -138,21 +139,29 @@ def make_event(
 
 def _conforming(source: Source, rows: Sequence[Row]) -> tuple[dict[int, dict[str, Value]], Faults]:
     """Return the conforming rows by place, and the faults of the others."""
-    together, found = _conform(source, rows)
-    if not found:
-        return dict(enumerate(together)), {}
-    if len(rows) == 1:
-        return {}, {0: found}
-    # Some row is at fault: each is looked at for itself, to tell which.
+    read = plain_reader(source.columns, _needed(source))
     good: dict[int, dict[str, Value]] = {}
-    faults: Faults = {}
+    odd: list[int] = []
     for place, row in enumerate(rows):
-        alone, found = _conform(source, [row])
+        try:
+            good[place] = read(row)
+        except OddError:
+            odd.append(place)
+    if not odd:
+        return good, {}
+    together, found = _conform(source, [rows[place] for place in odd])
+    if not found:
+        good |= dict(zip(odd, together, strict=True))
+        return {place: good[place] for place in sorted(good)}, {}
+    # Some row is at fault: each is looked at for itself, to tell which.
+    faults: Faults = {}
+    for place in odd:
+        alone, found = _conform(source, [rows[place]])
         if found:
             faults[place] = found
         else:
             good[place] = alone[0]
-    return good, faults
+    return {place: good[place] for place in sorted(good)}, faults
 
 
 def _conform(source: Source, rows: Sequence[Row]) -> tuple[list[dict[str, Value]], list[str]]:
@@ -214,6 +223,8 @@ def _series(values: list[object], kind: str, zone: str | None) -> pl.Series:
         raise _Unfit(f"holds {said}, not {kind}; write one plain value of that type, or null")
     try:
         return pl.Series(values, strict=True)
+    except UnicodeEncodeError:
+        raise _Unfit("holds text that cannot be written as UTF-8") from None
     except (TypeError, OverflowError) as error:
         raise _Unfit(f"holds a number too large for 64 bits ({str(error)[:80]})") from None
 
@@ -271,8 +282,8 @@ def _event_id(source: Source, row: Mapping[str, Value], given: object) -> tuple[
         given = str(row[source.event_id])
     elif given is None:
         return digest_value(row)[:32], None
-    if not isinstance(given, str) or not 0 < len(given) <= LONGEST_ID:
-        return "", f"the event id {str(given)[:20]!r} is not text of 1 to {LONGEST_ID} characters"
+    if not isinstance(given, str) or not 0 < len(given) <= LONGEST_ID or not given.isprintable():
+        return "", f"the event id {str(given)[:20]!r} is not printable text of 1 to {LONGEST_ID} characters"
     return given, None
 
 
