@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from treadle.ports.clock import Clock
     from treadle.ports.metadata import Metadata
     from treadle.ports.online import Online
+    from treadle.ports.outside import Outside
     from treadle.ports.tables import Tables
 
 HOME_FILE = "home.json"
@@ -436,7 +437,16 @@ def open_world(
             environment=environment_digest(),
             project_paths=(str(loaded.import_path),),
             code_folder=loaded.folder,
+            outside=open_outside(),
         )
+
+
+def open_outside() -> Outside:
+    """Return what reads sources beyond the data folder, with this process' secrets; nothing is opened yet."""
+    from treadle.adapters.outside import OutsideWorld
+    from treadle.adapters.secrets import LocalSecrets
+
+    return OutsideWorld(LocalSecrets.of_process())
 
 
 def need(extra: str, module: str) -> None:

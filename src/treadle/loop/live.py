@@ -90,7 +90,7 @@ class Live:
 
     Args:
         world: the project and its ports.
-        data: a folder to watch for new data, if any.
+        data: a folder, or the URL of one in object storage, to watch for new data, if any.
         pace: how often what is done.
         keeping: how pushed events are judged, and for how long they are remembered.
         say: called with a sentence about each thing worth knowing; may be called by any thread.
@@ -100,7 +100,7 @@ class Live:
         self,
         world: World,
         *,
-        data: Path | None = None,
+        data: Path | str | None = None,
         pace: Pace | None = None,
         keeping: Keeping | None = None,
         say: Callable[[str], None] = lambda text: None,

@@ -18,6 +18,7 @@ from treadle.ports.metadata import View
 from treadle.records.digests import Json, digest_value
 from treadle.records.errors import Conflict, InvalidInput
 from treadle.records.instants import Instant, iso
+from treadle.stages.data.bringing import note_first_load
 from treadle.stages.data.content import content_hash
 from treadle.stages.data.ingest import store_rows
 
@@ -92,6 +93,7 @@ def prepare_store(world: World, rows: Mapping[str, pl.DataFrame], until: Instant
             unit.checkpoints.put(CHECKPOINT, inputs, world.clock.now())
     record_definitions(world, world.clock.now())
     manifests = store_rows(world.project.sources, rows, world.tables, world.metadata, world.clock.now())
+    note_first_load(world.project.sources, rows, world.metadata, world.clock.now())
     return Store.of(rows, manifests)
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import polars as pl
 
+from treadle.loop.batch_check import BatchCheck
 from treadle.loop.pushed_store import refreshed, settle, with_pushed
 from treadle.loop.training import Store
 from treadle.loop.world import World
@@ -14,10 +16,10 @@ from treadle.ports.tables import Tables
 from treadle.records.datasets import DatasetManifest
 from treadle.records.errors import NotReady
 from treadle.records.instants import Instant
-from treadle.stages.data.ingest import store_rows
+from treadle.stages.data.batches import Batch
+from treadle.stages.data.bringing import bring_in
+from treadle.stages.data.places import DataPlace
 from treadle.stages.data.pushed import without_ids
-from treadle.stages.data.reading import read_folder
-from treadle.stages.features.offline import ReadRows
 
 
 def load_store(world: World) -> Store:
@@ -43,7 +45,7 @@ def load_store(world: World) -> Store:
     return refreshed(world, Store.of(rows, manifests))
 
 
-def row_reader(tables: Tables, metadata: Metadata) -> ReadRows:
+def row_reader(tables: Tables, metadata: Metadata) -> Callable[[str], pl.DataFrame]:
     """Return a function that reads the newest registered rows of a source or table by its name."""
 
     def read(name: str) -> pl.DataFrame:
@@ -54,15 +56,34 @@ def row_reader(tables: Tables, metadata: Metadata) -> ReadRows:
     return read
 
 
-def ingest(world: World, folder: Path, at: Instant) -> Store:
-    """Store what a data folder holds, where it differs from what is stored, and return it.
+def ingest(
+    world: World,
+    data: Path | str,
+    at: Instant,
+    say: Callable[[str], None] = lambda text: None,
+    batches: Mapping[str, Batch] | None = None,
+) -> Store:
+    """Store what is new in a data folder, and in the other places that sources are read from, and return all rows.
+
+    Args:
+        world: where the rows are stored.
+        data: the folder, or the URL of one in object storage.
+        at: the present: what arrives now was known no earlier.
+        say: called with a sentence about each thing out of the ordinary.
+        batches: what was read already, for a home that has no data yet.
 
     Raises:
         InvalidInput: the data cannot be used; every fault is listed and nothing was stored.
+        NotReady: a place that a source is read from cannot be reached; nothing was stored.
     """
-    rows = read_folder(world.project.sources, folder)
-    manifests = store_rows(world.project.sources, rows, world.tables, world.metadata, at)
-    return refreshed(world, Store.of(with_pushed(world, rows, manifests), manifests))
+    place = DataPlace.of(data, world.outside)
+    check = BatchCheck(world, at)
+    brought = bring_in(world.project.sources, place, world.tables, world.metadata, at, batches, check)
+    check.settle(brought.manifests)
+    for sentence in brought.said:
+        say(sentence)
+    rows = with_pushed(world, brought.rows, brought.manifests)
+    return refreshed(world, Store.of(rows, brought.manifests))
 
 
 def _version(manifest: DatasetManifest) -> int | None:

@@ -13,6 +13,7 @@ from treadle.ports.executor import Executor
 from treadle.ports.log import AppendLog
 from treadle.ports.metadata import Metadata
 from treadle.ports.online import Online
+from treadle.ports.outside import Outside
 from treadle.ports.tables import Tables
 
 if TYPE_CHECKING:
@@ -34,5 +35,7 @@ class World:
     environment: Digest
     project_paths: tuple[str, ...] = ()
     code_folder: Path | None = None
+    outside: Outside | None = None
+    """What reads sources beyond the data folder; without it they cannot be read."""
     events: AppendLog | None = None
     """The event log; without one nothing can be pushed."""

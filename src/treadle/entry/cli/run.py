@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,7 +13,8 @@ from treadle.bootstrap import Home as OpenedHome
 from treadle.bootstrap import LoadedProject, open_world
 from treadle.define.project import Project as DefinedProject
 from treadle.define.steps import Pipeline
-from treadle.entry.cli._homes import existing_home, for_people, open_project
+from treadle.entry.cli._data import data_place, data_root
+from treadle.entry.cli._homes import existing_home, for_people, open_project, reading
 from treadle.entry.cli._parameters import UNTIL, pipeline_parameters
 from treadle.entry.cli._shared import (
     DEFAULT_HOME,
@@ -36,14 +37,14 @@ from treadle.records.ids import make_id
 from treadle.records.instants import Instant
 
 if TYPE_CHECKING:
-    import polars as pl
-
     from treadle.define.endpoints import Endpoint
     from treadle.loop.training import Store
     from treadle.loop.turn import Stage, TurnResult
     from treadle.loop.world import World
+    from treadle.stages.data.batches import Batch
 
 BY_HAND = "a person asked for it"
+METADATA = "metadata.db"
 NEWEST = "just after the newest known label"
 
 app = command_app()
@@ -54,8 +55,11 @@ def run(
     pipeline: Annotated[str, typer.Argument(metavar="PIPELINE", help="The pipeline's name.")],
     project: Project = DEFAULT_PROJECT,
     data: Annotated[
-        Path | None,
-        typer.Option("--data", help="The folder of the sources' files; left out: the rows the home has."),
+        str | None,
+        typer.Option(
+            "--data",
+            help="The folder of the sources' files, or its s3:// URL; left out: the rows the home has.",
+        ),
     ] = None,
     home: Home = DEFAULT_HOME,
     param: Annotated[
@@ -147,7 +151,7 @@ def planned(
 def perform_turn(
     loaded: LoadedProject,
     home: Path,
-    data: Path | None,
+    data: str | None,
     pipeline: Pipeline[..., object],
     params: dict[str, Json],
     endpoints: Sequence[str],
@@ -166,14 +170,16 @@ def perform_turn(
     from treadle.entry.cli._events import followed
     from treadle.loop.turn import perform
 
-    rows = None if data is None else read_rows(loaded.project, data)  # bad data leaves no home behind
-    opened = OpenedHome.at(home, create=rows is not None)
+    batches = None
+    if data is not None and not _has_data(home):
+        batches = read_first(loaded.project, data)  # bad data leaves no home behind
+    opened = OpenedHome.at(home, create=data is not None)
     simulated = opened.notes().get("clock_end")  # a replay's home lives on in its own time
     clock = ShiftedClock(simulated) if isinstance(simulated, int) else SystemClock()
     with open_world(opened, loaded, clock, take_over=take_over) as world:
-        store = stored_rows(world, rows, clock.now())
+        store = stored_rows(world, data, batches, clock.now())
         if data is not None:
-            opened.note(data=str(data.resolve()))
+            opened.note(data=data_root(data))
         if UNTIL in pipeline.parameters and UNTIL not in params:
             params = {UNTIL: newest_label(world, store, endpoints), **params}
         at = max(clock.now(), *(value for value in [params.get(UNTIL)] if isinstance(value, int)), 0)
@@ -183,28 +189,39 @@ def perform_turn(
         return outcome(world, result)
 
 
-def read_rows(project: DefinedProject, data: Path) -> dict[str, pl.DataFrame]:
-    """Return the rows of every source and table, read from a data folder.
+def _has_data(home: Path) -> bool:
+    """Say whether a home has stored any rows."""
+    if not (home / METADATA).is_file():
+        return False
+    with reading(OpenedHome.at(home, create=False)) as view:
+        return bool(view.datasets.names())
+
+
+def read_first(project: DefinedProject, data: str) -> Mapping[str, Batch]:
+    """Return what the sources hold, for a home that has nothing yet.
 
     Raises:
         InvalidInput: the data cannot be used; every fault is listed.
     """
-    from treadle.stages.data.reading import read_folder
+    from treadle.stages.data.reading import first_rows, read_batches
 
-    note(f"reading {data}")
-    return read_folder(project.sources, data)
+    place = data_place(data)
+    note(f"reading {place.root}")
+    batches, faults = read_batches(project.sources, place, {})
+    first_rows(project.sources, batches, faults, place)  # refuses what is faulty
+    return batches
 
 
-def stored_rows(world: World, rows: dict[str, pl.DataFrame] | None, at: Instant) -> Store:
-    """Store rows and return them; without any, return those that the home has."""
-    from treadle.loop.stored import load_store
-    from treadle.loop.training import Store
-    from treadle.stages.data.ingest import store_rows
+def stored_rows(world: World, data: str | None, batches: Mapping[str, Batch] | None, at: Instant) -> Store:
+    """Bring data in and return all rows; without any, return those that the home has."""
+    from treadle.loop.stored import ingest, load_store
 
-    if rows is None:
+    if data is None:
         store = load_store(world)
     else:
-        store = Store.of(rows, store_rows(world.project.sources, rows, world.tables, world.metadata, at))
+        if batches is None:
+            note(f"reading what is new in {data}")
+        store = ingest(world, data_root(data), at, note, batches)
     total = sum(frame.height for frame in store.rows.values())
     note(f"{total:,} rows in {len(store.rows)} sources and tables")
     return store

@@ -13,6 +13,7 @@ import typer
 
 from treadle.bootstrap import Home as OpenedHome
 from treadle.bootstrap import open_world
+from treadle.entry.cli._data import data_root
 from treadle.entry.cli._homes import open_project
 from treadle.entry.cli._log import check_log
 from treadle.entry.cli._shared import (
@@ -41,7 +42,11 @@ def up(
     home: Home = DEFAULT_HOME,
     project: Project = DEFAULT_PROJECT,
     data: Annotated[
-        Path | None, typer.Option("--data", help="A folder to watch: changed files are read and stored.")
+        str | None,
+        typer.Option(
+            "--data",
+            help="A folder to watch, or its s3:// URL: what is new in it, and in databases, is stored.",
+        ),
     ] = None,
     host: Annotated[str, typer.Option("--host", help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", help="The port; 0 takes a free one.")] = 8080,
@@ -91,7 +96,7 @@ def up(
         token = admin_token(opened.folder, os.environ.get(VARIABLE), renew=new_token)
         if token.shown is not None:
             note(f"admin token (shown this once; the home keeps only its digest): {token.shown}")
-        live = Live(world, data=None if data is None else data.resolve(), say=note)
+        live = Live(world, data=None if data is None else data_root(data), say=note)
 
         def ready(url: str) -> None:
             _say_ready(live, url, token, as_json=as_json)
