@@ -110,6 +110,23 @@ def test_a_result_whose_bytes_are_gone_is_computed_again(stores, part):
     assert stores.blobs.has(outcome.digest)
 
 
+@pytest.mark.parametrize("part", ["value", "notes"])
+def test_a_result_whose_bytes_are_damaged_is_computed_again_and_mended(stores, part, monkeypatch):
+    first, second = stores.begin_run("one"), stores.begin_run("two")
+    recorder(stores, first).step(CALL, Work("made"))
+    damaged, get = stores.steps(first)[0].outputs[part], stores.blobs.get
+
+    def broken(digest):
+        if digest == damaged:
+            raise Corrupt("damaged")
+        return get(digest)
+
+    monkeypatch.setattr(type(stores.blobs), "get", lambda self, digest: broken(digest))
+    work = Work("made")
+    outcome = recorder(stores, second).step(CALL, work)
+    assert (work.times, outcome.cached) == (1, False)
+
+
 def test_a_run_that_is_gone_through_again_finds_every_step_and_changes_nothing(stores):
     run = stores.begin_run("one")
     works = [Work(n) for n in range(3)]

@@ -58,7 +58,7 @@ class ObstoreBlobs:
             raise Corrupt(
                 f"the blob {digest} holds {len(data)} bytes of another digest",
                 where=f"{self._store!r}, {key}",
-                fix="put the original bytes again, or delete the blob and produce it anew",
+                fix="restore the file from a backup, or run again what made it: `treadle doctor` has the command",
             )
         return data
 

@@ -1,6 +1,7 @@
 """Commands that change a home: run, promote, rollback; and the doctor, who finds what was damaged."""
 
 import json
+import shlex
 import shutil
 import sys
 
@@ -98,7 +99,7 @@ def test_promoting_by_hand_moves_the_alias_and_keeps_the_reason(own_shop):
     done = own_shop.treadle(*words).json
     assert done == {
         "model": "returns", "alias": "champion", "version": 1, "previous": 2, "changed": True,
-        "undo": "treadle rollback returns --to 2",
+        "undo": f"treadle rollback returns --to 2 --home {own_shop.home}",
     }  # fmt: skip
     move = champions(own_shop)[0]
     assert (move["version"], move["reason"]) == (1, "by hand: the new one is too eager")
@@ -133,6 +134,16 @@ def test_without_a_previous_version_a_rollback_says_so(own_shop):
     assert error["what"] == "returns@champion has named no version before 1"
     error = own_shop.treadle("rollback", "return", "--yes", "--json").error
     assert error["fix"] == "did you mean 'returns'?"
+
+
+def test_a_program_is_not_asked_and_gets_one_json_document(own_shop):
+    said = own_shop.treadle("rollback", "returns", "--json")
+    assert said.code == 2
+    assert said.out == ""
+    (line,) = said.err.splitlines()
+    assert (
+        json.loads(line)["error"]["fix"] == "add --yes to let returns@champion go from version 2 to version 1"
+    )
 
 
 def test_without_a_terminal_a_rollback_shows_the_plan_and_changes_nothing(own_shop):
@@ -203,7 +214,30 @@ def test_a_damaged_package_fails_and_the_way_out_is_named(own_shop):
     assert code == 1
     assert "returns/2" in checks["packages"]["found"]
     assert checks["returns@champion"]["state"] == "fail"
-    assert checks["returns@champion"]["fix"] == "treadle rollback returns"
+    assert checks["returns@champion"]["fix"] == f"treadle rollback returns --home {own_shop.home}"
+    assert treadle(*shlex.split(checks["returns@champion"]["fix"])[1:], "--yes").code == 0
+    assert examined(own_shop)[1]["returns@champion"]["state"] == "ok"
+
+
+@pytest.mark.parametrize("first", [False, True])
+def test_a_damaged_champion_with_nothing_to_go_back_to_is_made_again_by_the_command_that_is_named(
+    first, own_shop
+):
+    damaged = ["returns/2"]
+    if first:
+        own_shop.treadle("rollback", "returns", "--yes")
+        damaged = ["returns/1"]
+    else:
+        damaged.append("returns/1")
+    for reference in damaged:
+        path = blob(own_shop, reference)
+        path.chmod(0o600)
+        path.write_bytes(path.read_bytes()[:-1])
+    fix = examined(own_shop)[1]["returns@champion"]["fix"]
+    assert fix.startswith("treadle run train_returns -p ")
+    said = treadle(*shlex.split(fix)[1:])
+    assert said.code == 0, said.err
+    assert examined(own_shop)[1]["returns@champion"]["state"] == "ok"
 
 
 def test_a_damaged_metadata_store_fails(own_shop):
@@ -230,6 +264,20 @@ def test_an_online_store_that_lags_behind_the_tables_is_worth_a_look(own_shop):
     assert code == 0
     assert checks["online"]["state"] == "warn"
     assert "2025-06-01T00:00:00Z" in checks["online"]["found"]
+
+
+def test_rows_in_the_future_of_a_replays_home_are_not_missing_online(own_shop):
+    from treadle.bootstrap import Home
+    from treadle.loop.feed import write_cursor
+    from treadle.records.instants import instant
+
+    home = Home.at(own_shop.home, create=False)
+    online = home.online()
+    with online.begin() as batch:
+        write_cursor(batch, instant("2025-06-01"))
+    online.close()
+    home.note(clock_end=instant("2025-06-01"))
+    assert examined(own_shop)[1]["online"]["state"] == "ok"
 
 
 def test_a_log_that_is_not_the_one_of_the_tables_fails(own_shop):

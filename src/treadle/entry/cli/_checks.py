@@ -6,6 +6,7 @@ import fcntl
 import importlib.util
 import os
 import platform
+import shlex
 import shutil
 import stat
 import sys
@@ -15,11 +16,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from treadle.bootstrap import Home
-from treadle.entry.cli._homes import now, opened_metadata
+from treadle.entry.cli._homes import home_now, opened_metadata, reading
 from treadle.entry.cli._log import log_fix
 from treadle.records.errors import TreadleError
 from treadle.records.instants import DAY, SECOND, Instant, iso, short
 from treadle.records.models import CHAMPION, ModelVersion
+from treadle.stages.registry.rollback import plan_rollback
 
 if TYPE_CHECKING:
     from treadle.ports.blobs import Blobs
@@ -179,10 +181,12 @@ def _packages(home: Home) -> Iterator[Finding]:
         versions = view.models.list_versions(limit=100_000)
     blobs = home.blobs()
     wanted = [(version, digest) for version in versions for digest in _digests(version)]
-    broken = [fault for version, digest in wanted if (fault := _blob_fault(blobs, version, digest))]
+    broken = [
+        (version, fault) for version, digest in wanted if (fault := _blob_fault(blobs, version, digest))
+    ]
     if broken:
-        fix = "restore the folder blobs/ from a backup, or train again: treadle run PIPELINE"
-        yield Finding("packages", "fail", "; ".join(broken[:5]), fix)
+        fix = _made_again(home, broken[0][0])
+        yield Finding("packages", "fail", "; ".join(fault for _, fault in broken[:5]), fix)
     else:
         yield Finding("packages", "ok", f"{len(wanted)} blobs of {len(versions)} versions are as recorded")
 
@@ -209,15 +213,15 @@ def _champions(home: Home) -> Iterator[Finding]:
         yield Finding("champion", "ok", "no model serves yet")
     blobs = home.blobs()
     for version in serving:
-        yield _champion(blobs, version)
+        yield _champion(home, blobs, version)
 
 
-def _champion(blobs: Blobs, version: ModelVersion) -> Finding:
+def _champion(home: Home, blobs: Blobs, version: ModelVersion) -> Finding:
     from treadle.records.trained import Model
     from treadle.stages.pipelines.artifacts import decode
 
     name = f"{version.model}@{CHAMPION}"
-    back = f"treadle rollback {version.model}"
+    back = _way_back(home, blobs, version)
     if importlib.util.find_spec("onnxruntime") is None:
         return Finding(name, "warn", "not tried: ONNX Runtime is missing", "pip install 'treadle[serve]'")
     from treadle.stages.training.opened import open_model
@@ -232,6 +236,38 @@ def _champion(blobs: Blobs, version: ModelVersion) -> Finding:
     if not answer["ok"]:
         return Finding(name, "fail", f"{version.ref} answers otherwise: {answer['detail']}", back)
     return Finding(name, "ok", f"version {version.version} loads; {answer['detail']}")
+
+
+def _way_back(home: Home, blobs: Blobs, version: ModelVersion) -> str:
+    """Return the command that lets a model answer again: the version before, where it is whole, else this one made again."""
+    with reading(home) as view:
+        moves = view.models.alias_history(version.model, CHAMPION)
+        try:
+            to = plan_rollback(version.model, CHAMPION, moves).to
+            earlier = view.models.get_version(version.model, to)
+        except TreadleError:
+            return _made_again(home, version)
+    if any(_blob_fault(blobs, earlier, digest) for digest in _digests(earlier)):
+        return _made_again(home, version)
+    return f"treadle rollback {version.model} --home {shlex.quote(str(home.folder))}"
+
+
+def _made_again(home: Home, version: ModelVersion) -> str:
+    """Return the command that makes a version's package again: the same run gives the same bytes, and they take their place."""
+    backup = f"restore {home.folder / 'blobs'} from a backup"
+    if version.run_id is None:
+        return backup
+    try:
+        with reading(home) as view:
+            run = view.runs.get_run(version.run_id)
+    except TreadleError:
+        return backup
+    if not run.pipeline:
+        return backup
+    given = "".join(
+        f" -p {shlex.quote(f'{name}={value}')}" for name, value in run.params.items() if value != "None"
+    )
+    return f"treadle run {run.pipeline}{given} --no-gate --home {shlex.quote(str(home.folder))}"
 
 
 def _online(home: Home) -> Iterator[Finding]:
@@ -249,7 +285,7 @@ def _online(home: Home) -> Iterator[Finding]:
         yield Finding("online", "ok", "empty; it is filled from the tables when something serves")
         return
     with opened_metadata(home) as metadata:
-        newest = _newest_known(home, metadata, now())
+        newest = _newest_known(home, metadata, home_now(home))
     found = f"{len(views)} views as of {iso(stands // SECOND * SECOND)}"
     if newest is not None and newest - stands > DAY:
         behind = short((newest - stands) // SECOND * SECOND)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import shlex
 import sys
 import unicodedata
 from collections.abc import Mapping, Sequence
@@ -142,6 +143,21 @@ def text(value: Plain) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{printable(key)}={text(item)}" for key, item in value.items())
     return str(value)
+
+
+def cut(row: Mapping[str, Plain], *columns: str, most: int = 60) -> dict[str, Plain]:
+    """Return a row whose long texts in these columns end in `…`; `show`, or JSON, has them whole. Pure."""
+    shown = dict(row)
+    for column in columns:
+        whole = text(row.get(column))
+        if len(whole) > most:
+            shown[column] = whole[: most - 1].rstrip(" ,;:") + "…"
+    return shown
+
+
+def at_home(command: str, home: Path) -> str:
+    """Return a command that asks a home, which is named unless it is the one that is asked anyway. Pure."""
+    return command if home == DEFAULT_HOME else f"{command} --home {shlex.quote(str(home))}"
 
 
 def printable(value: str) -> str:

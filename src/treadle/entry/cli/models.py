@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,6 +15,7 @@ from treadle.entry.cli._shared import (
     AsJson,
     Home,
     Plain,
+    at_home,
     emit,
     emit_heading,
     emit_json,
@@ -52,7 +54,7 @@ def list_models(home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
     """List registered models; `treadle models` alone does this."""
     with reading(open_home(home)) as view:
         rows = [model_row(view, model) for model in view.models.list_models(limit=10_000)]
-    empty = "no model yet\n  next:  treadle run PIPELINE"
+    empty = f"no model yet\n  next:  {at_home('treadle run PIPELINE', home)}"
     emit(rows if as_json else [for_people(row) for row in rows], MODELS, as_json=as_json, empty=empty)
 
 
@@ -107,7 +109,9 @@ def promote(
     previous = before.version if before else None
     done: dict[str, Plain] = {"model": name, "alias": alias, "version": version.version, "previous": previous}
     done["changed"] = previous != version.version
-    done["undo"] = undo_command(name, alias, previous) if done["changed"] and previous is not None else None
+    done["undo"] = (
+        undo_command(name, alias, previous, home) if done["changed"] and previous is not None else None
+    )
     emit_record(done, as_json=as_json)
 
 
@@ -171,10 +175,10 @@ def move_alias(
         unit.models.set_alias(version.model, alias, version.version, at, reason=reason, expected=expected)
 
 
-def undo_command(name: str, alias: str, version: int) -> str:
-    """Return the command that moves an alias back to a version. Pure."""
+def undo_command(name: str, alias: str, version: int, home: Path) -> str:
+    """Return the command that moves an alias of a home back to a version. Pure."""
     other = f" --alias {alias}" if alias != CHAMPION else ""
-    return f"treadle rollback {name}{other} --to {version}"
+    return at_home(f"treadle rollback {name}{other} --to {version}", home)
 
 
 def report_of(blobs: Blobs, version: ModelVersion) -> EvaluationReport | None:

@@ -49,13 +49,13 @@ def rollback(
         check_package(blobs, target)
         record = described(plan, blobs, present, target)
         if not yes:
-            confirm(record, plan)
+            confirm(record, plan, as_json=as_json)
         at = home_now(opened)
         with metadata.begin() as unit:
             unit.models.set_alias(
                 model, alias, plan.to, at, reason=rollback_reason(plan, reason), expected=plan.version
             )
-    done = {**record, "done": True, "undo": undo_command(model, alias, plan.version)}
+    done = {**record, "done": True, "undo": undo_command(model, alias, plan.version, home)}
     emit_record(done if as_json else for_people(done), as_json=as_json)
 
 
@@ -72,13 +72,18 @@ def described(
     }
 
 
-def confirm(record: dict[str, Plain], plan: RollbackPlan) -> None:
-    """Show the plan on stderr and ask on the terminal.
+def confirm(record: dict[str, Plain], plan: RollbackPlan, *, as_json: bool) -> None:
+    """Show the plan on stderr and ask on the terminal; a program is not asked.
 
     Raises:
-        InvalidInput: there is no terminal to ask on.
+        InvalidInput: there is no terminal to ask on, or a program reads the answer.
         TreadleError: the answer was no.
     """
+    if as_json:
+        raise InvalidInput(
+            "a program cannot be asked; nothing was changed",
+            fix=f"add --yes to let {plan.model}@{plan.alias} go from version {plan.version} to version {plan.to}",
+        )
     note_record(for_people(record))
     if not at_a_terminal():
         raise InvalidInput(

@@ -9,7 +9,7 @@ from treadle.ports.blobs import Blobs
 from treadle.ports.clock import Clock
 from treadle.ports.metadata import Metadata
 from treadle.records.digests import Digest, Json, digest_value
-from treadle.records.errors import Conflict, Corrupt, TreadleError
+from treadle.records.errors import Conflict, Corrupt, NotFound, TreadleError
 from treadle.records.failpoints import failpoint
 from treadle.records.runs import Run, RunStatus, StepRun
 from treadle.stages.pipelines.artifacts import decode, encode
@@ -53,8 +53,8 @@ class Outcome:
 class RunRecorder:
     """Records the steps of one run in order.
 
-    A step whose cache key has succeeded before, in any run, and whose artifact is still there is answered from it. A run
-    that was cut off is simply run again under the same id: finished steps are found, the unfinished one gets a new attempt.
+    A step whose cache key has succeeded before, in any run, and whose artifact is still there and whole, is answered from it. A
+    run that was cut off is simply run again under the same id: finished steps are found, the unfinished one gets a new attempt.
     """
 
     def __init__(self, run: Run, metadata: Metadata, blobs: Blobs, clock: Clock) -> None:
@@ -80,8 +80,8 @@ class RunRecorder:
         if done is not None:
             return self._again(done, call, compute)
         attempt, source = self._start(index, call)
-        if source is not None:
-            outcome = self._found(source, cached=True)
+        outcome = None if source is None else self._found(source, cached=True)
+        if source is not None and outcome is not None:
             self._finish(index, attempt, source.outputs, cached_from=source)
             return outcome
         try:
@@ -115,8 +115,9 @@ class RunRecorder:
                 "inputs or installed packages than it would have now",
                 fix="start a new run, or restore what has changed",
             )
-        if self._whole(done):
-            return self._found(done, cached=done.cached_from is not None)
+        found = self._found(done, cached=done.cached_from is not None)
+        if found is not None:
+            return found
         value, notes = compute()
         digest = self._blobs.put(encode(value))
         if digest != done.outputs["value"]:
@@ -141,14 +142,17 @@ class RunRecorder:
                 params=call.params,
                 inputs=call.inputs,
             )
-        return started.attempt, found if found is not None and self._whole(found) else None
+        return started.attempt, found
 
-    def _whole(self, step: StepRun) -> bool:
-        return bool(step.outputs) and all(self._blobs.has(digest) for digest in step.outputs.values())
-
-    def _found(self, step: StepRun, *, cached: bool) -> Outcome:
-        value = decode(self._blobs.get(step.outputs["value"]))
-        notes = decode(self._blobs.get(step.outputs["notes"]))
+    def _found(self, step: StepRun, *, cached: bool) -> Outcome | None:
+        """Return the outcome of a finished step; None where its bytes are gone or damaged: they are made again then."""
+        if not step.outputs:
+            return None
+        try:
+            value = decode(self._blobs.get(step.outputs["value"]))
+            notes = decode(self._blobs.get(step.outputs["notes"]))
+        except (NotFound, Corrupt):
+            return None
         assert isinstance(notes, dict)
         return Outcome(value, step.outputs["value"], cached, notes)
 
