@@ -30,11 +30,12 @@ from treadle.loop.turn import Train, TurnResult, find_pipeline, perform, plan_tu
 from treadle.loop.world import World
 from treadle.ports.clock import SimulatedTime
 from treadle.ports.online import Batch
+from treadle.records.decisions import GateDecision
 from treadle.records.digests import Json
-from treadle.records.errors import Conflict
+from treadle.records.errors import Conflict, InvalidInput
 from treadle.records.failpoints import failpoint
 from treadle.records.instants import Instant, iso
-from treadle.records.models import ModelVersion
+from treadle.records.models import ModelVersion, Verdict
 from treadle.records.predictions import Value, encode_prediction
 from treadle.records.replays import Decided, Training
 from treadle.records.rows import EVENT_TIME
@@ -193,6 +194,8 @@ class Replay:
         )
         result = perform(self.world, self.store, plan_turn(first, [self.endpoint.name]), self.span.start)
         self._report(result, first.reason, "first")
+        if result.decision is None or result.decision.verdict is not Verdict.PROMOTED:
+            raise _unanswerable(result.decision)
 
     def _begin(self) -> DayDone:
         done = DayDone(self.span.start - 1, self.world.predictions.end())
@@ -294,6 +297,17 @@ class Replay:
                 reasons=decision.reasons,
             )
         self._turn_done(training, decided)
+
+
+def _unanswerable(decision: GateDecision | None) -> InvalidInput:
+    """Return the error of a replay whose first model may not serve: nobody could answer its requests."""
+    verdict = "no gate judged it" if decision is None else f"the gates' verdict is {decision.verdict.value}"
+    return InvalidInput(
+        f"the first model was not promoted, so there is nobody to answer the requests: {verdict}",
+        faults=[] if decision is None else decision.reasons,
+        fix=f"give data whose first {WARM_UP_MONTHS} months have labels of both classes, or ask less of the first model; "
+        "then run the same command again: no day was answered yet, so it begins anew",
+    )
 
 
 def _physical(rows: pl.DataFrame) -> pl.DataFrame:

@@ -15,7 +15,7 @@ import pytest
 from treadle import InvalidInput, NotReady, TreadleError, __version__
 from treadle.entry.cli import main
 from treadle.entry.cli._commands import COMMANDS, Command, help_text
-from treadle.entry.cli._dispatch import run, wants_json
+from treadle.entry.cli._dispatch import Interrupted, run, wants_json
 from treadle.entry.cli._shared import Plain, aligned, emit, emit_json, emit_record, printable, text
 from treadle.entry.cli.completion import BASH, candidates
 
@@ -194,7 +194,46 @@ def test_a_reader_that_goes_away_is_no_traceback():
     process.stdout.close()
     assert process.stderr.read() == b""
     process.stderr.close()
-    assert process.wait(30) == 1
+    assert process.wait(30) == 141
+
+
+def test_a_closed_pipe_that_the_parser_meets_first_is_the_same(run_command, monkeypatch):
+    went = []
+    monkeypatch.setattr("treadle.entry.cli._dispatch.reader_went_away", lambda: went.append(1) or 141)
+
+    def action(_):
+        try:
+            raise BrokenPipeError
+        except OSError:
+            sys.exit(1)
+
+    assert run_command(action) == 141
+    assert went
+
+
+def test_an_interrupt_says_so_whichever_way_the_parser_tells_of_it(run_command, capsys):
+    assert run_command(lambda _: 130) == 130
+    assert run_command(raising(KeyboardInterrupt())) == 130
+    assert run_command(raising(Interrupted("interrupted; go on"))) == 130
+    assert capsys.readouterr().err.splitlines() == ["interrupted", "interrupted", "interrupted; go on"]
+
+
+@pytest.mark.parametrize(
+    ("command", "words", "shown"),
+    [
+        ("treadle models", ["--home", "h"], "treadle models --home h"),
+        ("treadle models show x", ["a", "--home=my home"], "treadle models show x --home 'my home'"),
+        ("treadle up --home other", ["--home", "h"], "treadle up --home other"),
+        ("treadle models", [], "treadle models"),
+        ("treadle init NAME", ["--home", "h"], "treadle init NAME"),
+        ("treadle --help", ["--home", "h"], "treadle --help"),
+        ("treadle run --help", ["--home", "h"], "treadle run --help"),
+        ("pip install x", ["--home", "h"], "pip install x"),
+    ],
+)
+def test_the_next_command_names_the_home_that_was_given(command, words, shown, run_command, capsys):
+    run_command(raising(NotReady("x", command=command)), *words)
+    assert f"  next:  {shown}\n" in capsys.readouterr().err
 
 
 def test_versions_for_machines_name_the_libraries(capsys):

@@ -194,7 +194,7 @@ def test_an_unknown_key_is_told_with_near_ones(shop):
     error = shop.treadle("features", "get", "product", "product=shoes-0", "--json").error
     assert error["what"] == "no product with product=shoes-0 is known online"
     assert "product=shoes-" in error["fix"]
-    assert error["command"] == "treadle features keys product"
+    assert error["command"] == f"treadle features keys product --home {shop.home}"
 
 
 def test_a_malformed_key_is_refused_with_every_fault(shop):

@@ -1,7 +1,9 @@
 """A replay that is repeated, given another end, or begun anew: allowed where it stays what one replay would have been."""
 
 import json
+import os
 import shutil
+import signal
 import subprocess
 import sys
 
@@ -169,3 +171,44 @@ def test_a_home_with_answers_is_never_begun_anew(own, tmp_path):
     assert said.code == 1
     assert "other data" in said.err
     assert sorted(path.name for path in (own.folder / "short").iterdir()) == before
+
+
+def test_a_replay_stopped_by_a_person_says_that_the_same_command_goes_on(shop, tmp_path):
+    command = [sys.executable, "-m", "treadle", "replay", "--project", shop.project, "--data", shop.data]
+    process = subprocess.Popen(
+        [*map(str, command), "--home", str(tmp_path / "home")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stdout is not None
+    while "promoted: version 1" not in (line := process.stdout.readline()):
+        assert line
+    os.killpg(process.pid, signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert err.splitlines() == ["interrupted; the same command goes on where it was"]
+
+
+def test_a_replay_whose_first_model_is_not_promoted_says_why(shop, tmp_path):
+    import polars as pl
+
+    data = shutil.copytree(shop.data, tmp_path / "data")
+    nothing = pl.read_parquet(data / "returns.parquet").head(0)
+    nothing.write_parquet(data / "returns.parquet")
+    words = [
+        "replay",
+        "--project",
+        shop.project,
+        "--data",
+        data,
+        "--home",
+        tmp_path / "home",
+        "--until",
+        SHORT,
+    ]
+    said = treadle(*words)
+    assert said.code == 2
+    assert "the first model was not promoted" in said.err
+    assert "too few labels of both classes" in said.err

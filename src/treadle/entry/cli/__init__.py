@@ -12,7 +12,8 @@ To add a command:
 (law 14).
 
 Data goes to stdout; errors, logs and progress go to stderr. Exit codes: 0 done; 1 failed; 2 the request
-itself was wrong (usage, invalid input); 130 interrupted. With `--json`, an error is `{"error": {...}}` on
+itself was wrong (usage, invalid input); 130 interrupted; 141 the reader of
+a pipe went away. With `--json`, an error is `{"error": {...}}` on
 stderr, in the shape of `TreadleError.as_dict`.
 """
 

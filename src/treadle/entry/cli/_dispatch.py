@@ -6,9 +6,11 @@ import errno
 import importlib
 import json
 import os
+import shlex
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Protocol
 
 from treadle.records.errors import InvalidInput, NotFound, NotReady, TreadleError
@@ -27,6 +29,9 @@ _REFUSED = {
 }
 """What a person does about the system's refusals; other errors of the system are treadle's to explain."""
 DONE, FAILED, WRONG_REQUEST, INTERRUPTED = 0, 1, 2, 130
+READER_GONE = 141
+"""What a shell reports of a program that the signal of a closed pipe ended."""
+_WITHOUT_HOME = ("init", "version", "completion")
 
 
 class Runnable(Protocol):
@@ -42,6 +47,10 @@ class UsageFault(InvalidInput):
     code = "usage"
 
 
+class Interrupted(Exception):
+    """A person stopped the command, which has something to say about it."""
+
+
 class Defect(TreadleError):
     """Something failed that treadle does not account for."""
 
@@ -55,15 +64,23 @@ def run(commands: Mapping[str, Command], words: Sequence[str]) -> int:
         if name not in commands:
             raise unknown_command(name, commands)
         result = load(commands[name]).main(rest, f"treadle {name}", standalone_mode=False)
+        if result == INTERRUPTED:  # the parser's way of telling of Ctrl-C
+            raise Interrupted("interrupted")
         sys.stdout.flush()  # a reader that went away shows here, not while the interpreter ends
         return result if isinstance(result, int) else DONE
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
+    except (KeyboardInterrupt, Interrupted) as stop:
+        print(str(stop) or "interrupted", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
         return reader_went_away()
+    except SystemExit as end:  # the parser's way of telling of a closed pipe
+        if isinstance(end.__context__, BrokenPipeError):
+            return reader_went_away()
+        raise
     except Exception as error:  # noqa: BLE001 - the outermost place: every failure becomes a message and a code
-        return report(error, f"treadle {name}", as_json=wants_json(commands.get(name), rest))
+        return report(
+            error, f"treadle {name}", as_json=wants_json(commands.get(name), rest), home=given_home(rest)
+        )
 
 
 def load(command: Command) -> Runnable:
@@ -87,9 +104,39 @@ def wants_json(command: Command | None, words: Sequence[str]) -> bool:
     return "--json" in (words[: words.index("--")] if "--" in words else words)
 
 
-def report(error: Exception, called: str, *, as_json: bool) -> int:
-    """Write the error to stderr, for people or for machines, and return the exit code it means."""
+def given_home(words: Sequence[str]) -> str | None:
+    """Return what the words give for --home, or None. Pure."""
+    for word, following in zip_longest(words, words[1:]):
+        if word == "--home":
+            return following
+        if word.startswith("--home="):
+            return word.removeprefix("--home=")
+    return None
+
+
+def for_home(command: str, home: str | None) -> str:
+    """Return a command that asks the same home as the one before it, where it takes a home and names none. Pure."""
+    words = command.split()
+    asks_none = (
+        words[:1] != ["treadle"] or len(words) < 2 or words[1].startswith("-") or words[1] in _WITHOUT_HOME
+    )
+    if home is None or asks_none or "--help" in words or "--home" in words:
+        return command
+    return f"{command} --home {shlex.quote(home)}"
+
+
+def report(error: Exception, called: str, *, as_json: bool, home: str | None = None) -> int:
+    """Write the error to stderr, for people or for machines, and return the exit code it means.
+
+    Args:
+        error: what went wrong.
+        called: the command, `treadle NAME`.
+        as_json: whether a program reads it.
+        home: what was given for --home; the next command, where the error has one, names it too.
+    """
     known = translated(error, called)
+    if known.command:
+        known.command = for_home(known.command, home)
     if as_json:
         print(json.dumps({"error": known.as_dict()}, ensure_ascii=False), file=sys.stderr)
     else:
@@ -126,8 +173,8 @@ def translated(error: Exception, called: str) -> TreadleError:
 
 
 def reader_went_away() -> int:
-    """Point stdout at nothing, so that the interpreter's last flush does not complain, and say it failed."""
+    """Point stdout at nothing, so that the interpreter's last flush does not complain, and say why it ended."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
     os.close(nowhere)
-    return FAILED
+    return READER_GONE

@@ -22,6 +22,7 @@ from treadle.entry.cli._shared import (
     Home,
     Plain,
     Project,
+    cut,
     emit,
     emit_heading,
     emit_json,
@@ -60,7 +61,8 @@ def list_views(
     defined = find_project(project, home)
     rows = [view_row(view) for view in defined.views]
     rows += [row_feature_row(feature) for feature in row_features(defined)]
-    emit(rows, LIST, as_json=as_json, empty="the project defines no feature")
+    shown = rows if as_json else [cut(for_people(row), "description", "features") for row in rows]
+    emit(shown, LIST, as_json=as_json, empty="the project defines no feature")
 
 
 @app.command("show")
@@ -94,7 +96,9 @@ def show_view(
 @app.command("get")
 def get_values(
     entity: Annotated[str, typer.Argument(metavar="ENTITY", help="The entity.")],
-    key: Annotated[list[str], typer.Argument(metavar="KEY=VALUE...", help="Its key, one part a word.")],
+    key: Annotated[
+        list[str] | None, typer.Argument(metavar="KEY=VALUE...", help="Its key, one part a word.")
+    ] = None,
     project: Project = DEFAULT_PROJECT,
     home: Home = DEFAULT_HOME,
     at: At = None,
@@ -107,7 +111,7 @@ def get_values(
     defined = find_project(project, home)
     found = find_entity(defined, entity)
     views = views_of(defined, found)
-    values = parse_key(found, views[0].source.columns, _pairs(key))
+    values = parse_key(found, views[0].source.columns, _pairs(key or []))
     with opened_online(opened) as online:
         moment = _moment(at, online)
         with online.read() as reader:

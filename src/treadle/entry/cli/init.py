@@ -25,6 +25,9 @@ HIDDEN = {"gitignore": ".gitignore"}
 TAKEN = frozenset({"treadle", "data", "home", "replayed", "tests"})
 """Names that mean something else inside the new folder."""
 
+DATA_ENDS = "2025-07-01"
+"""The day after the last one that the project's own data tells of: a server of it begins there."""
+
 app = command_app()
 
 
@@ -126,7 +129,7 @@ def next_steps(name: str, *, here: bool) -> list[str]:
         *([] if here else [f"cd {name}"]),
         f"python -m {name}.data data",
         f"treadle run train_returns --project {name} --data data --home home",
-        f"treadle up --project {name} --home home",
+        f"treadle up --project {name} --home home --from {DATA_ENDS}  # the data ends there; else the clock is today's",
         f"treadle replay --project {name} --data data --home replayed",
     ]
 

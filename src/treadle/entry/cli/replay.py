@@ -12,6 +12,8 @@ import typer
 
 from treadle.bootstrap import Home as HomeFolder
 from treadle.bootstrap import LoadedProject, load_project, open_world
+from treadle.entry.cli._data import data_place, data_root
+from treadle.entry.cli._dispatch import Interrupted
 from treadle.entry.cli._homes import reading
 from treadle.entry.cli._shared import Home, Project, command_app, note
 from treadle.records.instants import Instant, instant
@@ -27,7 +29,9 @@ app = command_app()
 @app.command("replay")
 def replay(
     project: Project,
-    data: Annotated[Path, typer.Option("--data", help="The folder that the sources' files are in.")],
+    data: Annotated[
+        str, typer.Option("--data", help="The folder that the sources' files are in, or its s3:// URL.")
+    ],
     home: Home,
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Write what was found to this file, as JSON.")
@@ -54,11 +58,14 @@ def replay(
     started = time.perf_counter()
     stop = None if until is None else instant(until)
     loaded = load_project(project)
-    rows = read_folder(loaded.project.sources, data.resolve())  # bad data leaves no home behind
+    rows = read_folder(loaded.project.sources, data_place(data))  # bad data leaves no home behind
     check_replayable(loaded.project, rows, stop)
     place = HomeFolder.at(home, create=True)
     _begin_anew_if_unanswered(place, loaded, rows, stop)
-    report = _run(loaded, place, data.resolve(), rows, stop, started)
+    try:
+        report = _run(loaded, place, data_root(data), rows, stop, started)
+    except KeyboardInterrupt:
+        raise Interrupted("interrupted; the same command goes on where it was") from None
     _write(report, place, json_file, report_file, picture_file)
 
 
@@ -83,7 +90,7 @@ def _begin_anew_if_unanswered(
 def _run(
     loaded: LoadedProject,
     place: HomeFolder,
-    data: Path,
+    data: str,
     rows: dict[str, pl.DataFrame],
     until: Instant | None,
     started: float,
@@ -97,7 +104,7 @@ def _run(
     clock = SimulatedClock(0)
     with open_world(place, loaded, clock) as world:
         store = prepare_store(world, rows, until)
-        place.note(data=str(data))
+        place.note(data=data)
         with ReplayProgress(sys.stdout) as progress:
             loop = Replay(
                 world,

@@ -12,6 +12,8 @@ from treadle.entry.cli._shared import (
     AsJson,
     Home,
     Plain,
+    at_home,
+    cut,
     emit,
     emit_heading,
     emit_json,
@@ -51,8 +53,17 @@ def list_runs(
         rows = [summary(view, run) for run in view.runs.search_runs(where, limit=limit).items]
         if not rows and pipeline is not None:
             check_pipeline(view, pipeline)
-    empty = "no such run" if pipeline or status else "no run yet\n  next:  treadle run PIPELINE"
-    emit(rows if as_json else [with_took(row) for row in rows], COLUMNS, as_json=as_json, empty=empty)
+    empty = (
+        "no such run"
+        if pipeline or status
+        else f"no run yet\n  next:  {at_home('treadle run PIPELINE', home)}"
+    )
+    emit(
+        rows if as_json else [cut(with_took(row), "reason") for row in rows],
+        COLUMNS,
+        as_json=as_json,
+        empty=empty,
+    )
 
 
 @app.command("show")
