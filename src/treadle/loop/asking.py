@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import polars as pl
@@ -11,13 +11,14 @@ import polars as pl
 from treadle.define.endpoints import Endpoint
 from treadle.loop.predictors import make_predictor
 from treadle.ports.blobs import Blobs
-from treadle.ports.online import Online
+from treadle.ports.online import Online, Reader
 from treadle.records.errors import NotFound, TreadleError
 from treadle.records.instants import Instant
 from treadle.records.models import ModelVersion
 from treadle.records.predictions import Value
 from treadle.records.trained import Model
 from treadle.stages.data.conform import DTYPES
+from treadle.stages.features.inspection import held_values
 from treadle.stages.features.offline import OfflineFeatures, ReadRows
 from treadle.stages.pipelines.artifacts import decode
 from treadle.stages.training.opened import open_model
@@ -31,6 +32,8 @@ class Asked:
     at: Instant
     score: float
     features: Mapping[str, Value]
+    unusable: Mapping[str, str] = field(default_factory=dict)
+    """Looked-up features that had no value to give, and why: `absent` (never seen) or `expired` (older than ttl or window)."""
 
 
 def ask_online(
@@ -51,7 +54,23 @@ def ask_online(
     with online.read() as snapshot:
         fields = [row[name] for name in endpoint.features.request]
         prediction = predictor.predict(snapshot, fields, at, "")
-    return Asked(version, at, prediction.score, dict(zip(predictor.names, prediction.features, strict=True)))
+        unusable = _unusable(endpoint, snapshot, row, at)
+    features = dict(zip(predictor.names, prediction.features, strict=True))
+    return Asked(version, at, prediction.score, features, unusable)
+
+
+def _unusable(endpoint: Endpoint, snapshot: Reader, row: Mapping[str, Value], at: Instant) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for view in endpoint.features.views:
+        key = [
+            part for part in (row[name] for name in view.entity.keys) if isinstance(part, str | int | bool)
+        ]
+        if len(key) < len(view.entity.keys):  # a request without the key looks nothing up
+            found |= dict.fromkeys((f"{view.name}_{feature.name}" for feature in view.features), "absent")
+            continue
+        held = held_values(view, snapshot, key, at)
+        found |= {f"{view.name}_{one.feature}": one.status for one in held if one.status != "ok"}
+    return found
 
 
 def ask_offline(

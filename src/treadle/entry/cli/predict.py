@@ -22,6 +22,7 @@ from treadle.entry.cli._shared import (
     Project,
     command_app,
     emit_record,
+    note,
 )
 from treadle.entry.client import ServerClient
 from treadle.records.errors import InvalidInput, NotFound, NotReady, TreadleError
@@ -70,7 +71,15 @@ def predict(
         emit_record(_ask_server(url, endpoint, fields, version), as_json=as_json)
         return
     asked = _ask_home(home, project, endpoint, fields, None if at is None else instant(at), version)
-    emit_record(_record(asked), as_json=as_json)
+    record = _record(asked)
+    if not as_json and not asked.unusable:
+        del record["unusable"]
+    emit_record(record, as_json=as_json)
+    if asked.unusable:
+        note(
+            f"{len(asked.unusable)} looked-up features had no value to give, as of {iso(asked.at)}: the entity was never seen "
+            "(absent), or what is known of it is older than ttl or window (expired)"
+        )
 
 
 def _ask_home(
@@ -115,15 +124,28 @@ def _version(home: OpenedHome, endpoint: Endpoint, number: int | None, at: Insta
             return view.models.get_version(endpoint.model_name, number)
         found = view.models.find_by_alias(endpoint.model_name, endpoint.alias, at=at)
     if found is None:
-        when = "" if at is None else f" at {iso(at)}"
+        had = "has" if at is None else "had"
+        when = " yet" if at is None else f" at {iso(at)}"
         raise NotReady(
-            f"no version of {endpoint.model_name!r} had the alias {endpoint.alias!r}{when}"
-            if at
-            else f"no version of {endpoint.model_name!r} has the alias {endpoint.alias!r} yet",
+            f"no version of {endpoint.model_name!r} {had} the alias {endpoint.alias!r}{when}",
+            faults=[] if at is not None else _not_promoted(home, endpoint),
             fix="ask a version by its number: --version N",
             command=f"treadle models show {endpoint.model_name} --home {home.folder}",
         )
     return found
+
+
+def _not_promoted(home: OpenedHome, endpoint: Endpoint) -> list[str]:
+    """Say why the newest version that was judged did not become what the alias names."""
+    try:
+        with reading(home) as view:
+            judged = view.models.verdicts(endpoint.model_name, limit=1)
+    except NotFound:
+        return []
+    return [
+        f"version {one.version} was judged and not promoted ({one.verdict.value}): {'; '.join(one.reasons)}"
+        for one in judged
+    ]
 
 
 def _record(asked: Asked) -> dict[str, Plain]:
@@ -133,6 +155,7 @@ def _record(asked: Asked) -> dict[str, Plain]:
         "at": iso(asked.at),
         "probability": asked.score,
         "features": dict(asked.features),
+        "unusable": dict(asked.unusable),
     }
 
 
