@@ -97,6 +97,58 @@ class TestWhichRowWins:
         rows = stored(PLAIN, {"shop": "x", "v": 1.0, "t": 0}, {"shop": "x", "v": None, "t": 1})
         assert Asked(engine, now(), rows).values(("x", 0), ("x", 1)) == [1.0, None]
 
+    def test_a_filled_feature_passes_over_nulls_beside_one_that_does_not(self, engine):
+        """R6, asked for: the filled value has the age of its own row, and a deletion still hides it."""
+        view = FeatureView(
+            "now",
+            entity=SHOP,
+            source=PLAIN,
+            features=["v", column("v", name="kept", fill="last_non_null")],
+            ttl="4h",
+        )
+        rows = stored(
+            PLAIN,
+            {"shop": "x", "v": 1.0, "t": 0},
+            {"shop": "x", "v": None, "t": 1},
+            {"shop": "x", "v": None, "t": 4},
+            {"shop": "y", "v": 1.0, "t": 0},
+            {"shop": "y", "t": 1, "gone": True},
+        )
+        asked = Asked(engine, view, rows)
+        offline = asked.frame(("x", 0), ("x", 1), ("x", 4), ("x", 4.001), ("y", 0.5), ("y", 2))
+        assert offline.rows() == [
+            (1.0, 1.0),
+            (None, 1.0),
+            (None, 1.0),
+            (None, None),
+            (1.0, 1.0),
+            (None, None),
+        ]
+
+    def test_a_filled_value_is_the_same_online_and_has_a_status_of_its_own(self):
+        """R6, R7."""
+        view = FeatureView(
+            "now",
+            entity=SHOP,
+            source=PLAIN,
+            features=["v", column("v", name="kept", fill="last_non_null")],
+            ttl="4h",
+        )
+        newer, older = ({"shop": "x", "v": None, "t": 3}, {"shop": "x", "v": 1.0, "t": 0})
+        online = fed(
+            view, stored(PLAIN, newer), stored(PLAIN, older)
+        )  # a late row fills what a newer one left open
+        assert online_vector(view, online, ["x"], 4) == [None, 1.0]
+        assert online_vector(view, online, ["x"], 5) == [None, None]
+        with online.read() as snapshot:
+            held = held_values(view, snapshot, ["x"], at(5))
+        assert [(one.feature, one.status) for one in held] == [("v", "ok"), ("kept", "expired")]
+
+    def test_a_fill_that_is_none_is_refused(self):
+        with pytest.raises(InvalidInput) as caught:
+            FeatureView("now", entity=SHOP, source=PLAIN, features=[column("v", fill="zero")])
+        assert "fill='zero'" in caught.value.faults[0]
+
     def test_a_late_row_is_absent_and_then_present(self, engine):
         """11 (R2)."""
         rows = stored(LATE, {"shop": "x", "v": 1.0, "t": -2, "seen": 0})
@@ -369,8 +421,8 @@ class TestTrainingSets:
 
     def test_features_are_found_by_name_whatever_the_order_and_the_helpers(self, engine):
         """31: two views with a feature of one name, taken in another order, beside a label of that name."""
-        first = stored(facts("one"), {"shop": "x", "v": 1.0, "a": "one", "t": 0})
-        second = stored(facts("two"), {"shop": "x", "v": 2.0, "a": "two", "t": 0})
+        first = stored(facts("one"), {"shop": "x", "v": 1.0, "t": 0})
+        second = stored(facts("two"), {"shop": "x", "v": 2.0, "t": 0})
         a = FeatureView("a", entity=SHOP, source=facts("one"), features=["a", "v"])
         b = FeatureView("b", entity=SHOP, source=facts("two"), features=[column("v", name="w"), "v"])
         features = FeatureSet(
@@ -429,6 +481,25 @@ class TestVersions:
 
 
 class TestEngines:
+    @given(random_facts(), spines)
+    @settings(max_examples=60)
+    def test_a_filled_feature_is_the_oracles_over_rows_that_have_a_value(self, rows, spine):
+        """29 (R6): offline, and online replayed up to each T."""
+        view = FeatureView(
+            "now",
+            entity=LATEST.entity,
+            source=LATEST.source,
+            features=[column("v", fill="last_non_null")],
+            ttl=TTL,
+        )
+        frame, moments = spine_frame(spine)
+        counted = [row for row in rows if row["v"] is not None or row["tombstone"]]
+        expected = [oracle.latest(counted, (a, b), t, TTL, "v") for a, b, t in spine]
+        assert LatestTable(view, stored_facts(rows)).lookup(frame, moments)["now_v"].to_list() == expected
+        for (a, b, moment), value in zip(spine, expected, strict=True):
+            online = fed(view, stored_facts([row for row in rows if row["known_at"] <= moment]))
+            assert _plan_vector(view, online, [a, b], moment) == [value]
+
     @given(random_facts(), spines)
     @settings(max_examples=60)
     def test_partitions_answer_as_the_oracle_does(self, rows, spine):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias, get_args
+from typing import Literal, TypeAlias, get_args
 
 from treadle.define.aggregates import NUMERIC, Accuracy, Aggregate, Aggregates, flatten, hop_of
 from treadle.define.binding import bind
@@ -15,6 +15,9 @@ from treadle.define.sources import Rows, Source, Table
 from treadle.records.errors import InvalidInput, NotFound
 from treadle.records.instants import Duration
 
+Fill: TypeAlias = Literal["last_non_null"]
+"""What stands in for a null: the newest value that is none, as long as the view's ttl lets it live."""
+
 
 @dataclass(frozen=True, slots=True)
 class Column:
@@ -22,11 +25,19 @@ class Column:
 
     column: str
     name: str
+    fill: Fill | None = None
 
 
-def column(source_column: str, *, name: str) -> Column:
-    """Take a source column as a feature under another name."""
-    return Column(source_column, name)
+def column(source_column: str, *, name: str | None = None, fill: Fill | None = None) -> Column:
+    """Take a source column as a feature under another name, or filled.
+
+    Args:
+        source_column: the column.
+        name: the feature's name when it is not the column's.
+        fill: `"last_non_null"`: rows in which the column is null are passed over, so that the value may be older than
+            the newest row. Without it null is a value like any other: the newest row wins.
+    """
+    return Column(source_column, source_column if name is None else name, fill)
 
 
 @dataclass(frozen=True, slots=True, init=False)
@@ -40,7 +51,7 @@ class FeatureView:
         name: the view's name.
         entity: whose values these are.
         source: the rows; they must have the entity's key columns.
-        features: source columns, or `column(...)` to rename.
+        features: source columns, or `column(...)` to rename or fill one.
         ttl: how long a value stays usable, e.g. `"6h"`; None for ever.
         owner, description: for people.
 
@@ -73,6 +84,11 @@ class FeatureView:
         )
         keep, found = (None, []) if ttl is None else duration_or_fault(f"view {name!r}", "ttl", ttl)
         faults += found
+        faults += [
+            f"view {name!r}: feature {f.name!r} has fill={f.fill!r}; it can be {get_args(Fill)[0]!r}, or left out"
+            for f in listed
+            if getattr(f, "fill", None) not in (None, *get_args(Fill))  # what is no column is told apart
+        ]
         if keep == 0 and not found:
             faults.append(
                 f"view {name!r}: ttl={ttl!r} lets no value live; leave it out to keep values for ever"

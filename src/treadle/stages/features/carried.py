@@ -17,7 +17,7 @@ from treadle.define.aggregates import Aggregate
 from treadle.define.entities import Entity
 from treadle.define.row_features import RowFeature
 from treadle.define.sources import Source
-from treadle.define.views import Column, FeatureView, View, WindowView
+from treadle.define.views import Column, FeatureView, Fill, View, WindowView
 from treadle.records.digests import Json
 from treadle.stages.features.events import Ints
 from treadle.stages.features.latest import LatestTable
@@ -95,7 +95,7 @@ def as_json(view: View) -> dict[str, Json]:
         "event_time": source.timing.event_time,
     }
     if isinstance(view, FeatureView):
-        features: list[Json] = [[feature.column, feature.name] for feature in view.features]
+        features: list[Json] = [[feature.column, feature.name, feature.fill] for feature in view.features]
         return {**common, "ttl": view.ttl, "features": features}
     return {**common, "accuracy": view.accuracy, "aggregates": [_aggregate_json(f) for f in view.features]}
 
@@ -106,7 +106,7 @@ def from_json(value: Mapping[str, object]) -> View:
     source = Source.parquet(plain.name, path="carried", columns=plain.columns, event_time=plain.event_time)
     entity = Entity("carried", keys=plain.keys)
     if plain.aggregates is None:
-        features = [Column(column, name) for column, name in plain.features]
+        features = [Column(*parts) for parts in plain.features]
         return FeatureView(plain.name, entity=entity, source=source, features=features, ttl=plain.ttl)
     aggregates = [_aggregate(part) for part in plain.aggregates]
     accuracy = cast("Accuracy", plain.accuracy)  # the view looks at it
@@ -119,7 +119,7 @@ class _Carried(msgspec.Struct, frozen=True):
     columns: dict[str, str]
     event_time: str | None
     ttl: int | None = None
-    features: list[tuple[str, str]] = []
+    features: list[tuple[str, str, Fill | None]] = []
     accuracy: str = "exact"
     aggregates: list[dict[str, object]] | None = None
 

@@ -13,6 +13,7 @@ from treadle.define.views import FeatureView, View, WindowView
 from treadle.ports.online import Online, Reader
 from treadle.records.errors import Corrupt, InvalidInput
 from treadle.records.instants import Duration, Instant
+from treadle.stages.features.forms import Form, forms_of
 from treadle.stages.features.keys import pack_key
 from treadle.stages.features.state import Latest, Value, latest_values
 from treadle.stages.features.window_state import window_reader
@@ -70,8 +71,13 @@ def parse_key(entity: Entity, types: Mapping[str, str], given: Mapping[str, str]
 
 def held_values(view: View, reader: Reader, key: Sequence[KeyValue], at: Instant) -> list[Held]:
     """Return a view's features of one entity as a model would get them at an instant."""
-    stored = reader.get(view.name, pack_key(key))
-    return _held_window(view, stored, at) if isinstance(view, WindowView) else _held_latest(view, stored, at)
+    packed = pack_key(key)
+    if isinstance(view, WindowView):
+        return _held_window(view, reader.get(view.name, packed), at)
+    forms = [form for form in forms_of(view) if form.features]
+    held = [one for form in forms for one in _held_latest(view, form, reader.get(form.stored, packed), at)]
+    places = [feature.name for feature in view.features]
+    return sorted(held, key=lambda one: places.index(one.feature))
 
 
 def known_keys(views: Sequence[View], online: Online) -> Iterator[tuple[tuple[KeyValue, ...], list[str]]]:
@@ -100,8 +106,8 @@ def unpack_key(packed: bytes) -> tuple[KeyValue, ...]:
         ) from None
 
 
-def _held_latest(view: FeatureView, stored: bytes | None, at: Instant) -> list[Held]:
-    columns = list(dict.fromkeys(feature.column for feature in view.features))
+def _held_latest(view: FeatureView, form: Form, stored: bytes | None, at: Instant) -> list[Held]:
+    columns = form.columns
     values = latest_values(stored, at, view.ttl)
     status: Status = "absent"
     event_time: Instant | None = None
@@ -120,7 +126,7 @@ def _held_latest(view: FeatureView, stored: bytes | None, at: Instant) -> list[H
             None if timeless else event_time,
             since,
         )
-        for feature in view.features
+        for feature in form.features
     ]
 
 

@@ -20,6 +20,7 @@ import polars as pl
 from treadle.define.views import FeatureView
 from treadle.records.rows import CREATED_TIME, EVENT_TIME, KNOWN_AT, ROW, TOMBSTONE
 from treadle.stages.features.events import Ints, Times
+from treadle.stages.features.forms import Form, forms_of
 from treadle.stages.features.keys import KeyCodes, by_code, same_kinds
 
 _BEST = "__best"
@@ -57,11 +58,7 @@ class LatestTable:
 
     def __init__(self, view: FeatureView, rows: pl.DataFrame) -> None:
         self.view = view
-        self._keys = list(view.entity.keys)
-        self._known = _known_in_order(rows, self._keys).with_columns(pl.col(_AT).set_sorted())
-        self._event_time = rows[EVENT_TIME].to_numpy() if view.ttl is not None else None
-        self._tombstone = rows[TOMBSTONE].to_numpy() if rows[TOMBSTONE].any() else None
-        self._values = rows.select(pl.col(f.column).alias(f"{view.name}_{f.name}") for f in view.features)
+        self._forms = [_FormTable(view, form, form.counted(rows)) for form in forms_of(view) if form.features]
 
     def lookup(self, spine: pl.DataFrame, at: Ints, asked: Asked | None = None) -> pl.DataFrame:
         """Return the view's features as known at each row's T, one output row per spine row, in order.
@@ -71,13 +68,31 @@ class LatestTable:
             at: T of each row, shape (rows,).
             asked: the same, arranged already, where several views are looked up.
         """
+        asked = asked or Asked(spine, at)
+        found = [form.lookup(at, asked) for form in self._forms]
+        return pl.concat(found, how="horizontal").select(self.view.columns) if len(found) > 1 else found[0]
+
+
+class _FormTable:
+    """The rows of one form of a view, arranged for lookups."""
+
+    def __init__(self, view: FeatureView, form: Form, rows: pl.DataFrame) -> None:
+        self._ttl = view.ttl
+        self._keys = list(view.entity.keys)
+        self._known = _known_in_order(rows, self._keys).with_columns(pl.col(_AT).set_sorted())
+        self._event_time = rows[EVENT_TIME].to_numpy() if view.ttl is not None else None
+        self._tombstone = rows[TOMBSTONE].to_numpy() if rows[TOMBSTONE].any() else None
+        self._values = rows.select(pl.col(f.column).alias(f"{view.name}_{f.name}") for f in form.features)
+
+    def lookup(self, at: Ints, asked: Asked) -> pl.DataFrame:
+        """Return the form's features as known at each row's T."""
         if self._values.height == 0:
             return self._values.clear(len(at)) if len(at) else self._values.clear()
-        rows, usable = self._winners(asked or Asked(spine, at))
+        rows, usable = self._winners(asked)
         if self._tombstone is not None:
             usable &= ~self._tombstone[rows]
-        if self.view.ttl is not None and self._event_time is not None:
-            usable &= at - self._event_time[rows] <= self.view.ttl
+        if self._ttl is not None and self._event_time is not None:
+            usable &= at - self._event_time[rows] <= self._ttl
         picks = pl.Series(rows)
         if not usable.all():
             picks = picks.set(pl.Series(~usable), None)

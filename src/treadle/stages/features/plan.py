@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import Protocol
@@ -12,6 +12,7 @@ from treadle.define.row_features import RowFeature
 from treadle.define.views import FeatureView, Selection, WindowView
 from treadle.records.errors import NotFound
 from treadle.records.instants import Instant
+from treadle.stages.features.forms import Form, forms_of
 from treadle.stages.features.keys import pack_key
 from treadle.stages.features.rows.program import compile_rows
 from treadle.stages.features.state import Value, latest_values
@@ -60,9 +61,10 @@ class ServingPlan:
             entity = selection.view.entity
             must = entity.name if entity.must_exist else None
             distinct.setdefault(keys, len(distinct))
-            lookups.append(_Lookup(selection.view.name, keys, distinct[keys], _reader(selection), must))
-            for name in selection.columns:
-                slots[name] = len(slots)
+            for stored, names, read in _reads(selection):
+                lookups.append(_Lookup(stored, keys, distinct[keys], read, must))
+                for name in names:
+                    slots[name] = len(slots)
             clean.update(_floats(selection))
         self._lookups = tuple(lookups)
         self._keys = tuple(distinct)
@@ -145,17 +147,23 @@ class ServingPlan:
             )
 
 
-def _reader(selection: Selection) -> _ReadView:
+def _reads(selection: Selection) -> Iterator[tuple[str, Sequence[str], _ReadView]]:
+    """Yield what is read of a view: the name of each state in the online store, the features it gives, and how."""
     view = selection.view
     if isinstance(view, WindowView):
         by_name = {feature.name: feature for feature in view.features}
-        return window_reader(view, [by_name[name] for name in selection.names]).read
-    return _latest_reader(view, selection.names)
+        reader = window_reader(view, [by_name[name] for name in selection.names])
+        yield view.name, selection.columns, reader.read
+        return
+    for form in forms_of(view):
+        names = [feature.name for feature in form.features if feature.name in selection.names]
+        if names:
+            yield form.stored, [f"{view.name}_{name}" for name in names], _latest_reader(view, form, names)
 
 
-def _latest_reader(view: FeatureView, names: Sequence[str]) -> _ReadView:
-    stored_columns = list(dict.fromkeys(feature.column for feature in view.features))
-    positions = {feature.name: stored_columns.index(feature.column) for feature in view.features}
+def _latest_reader(view: FeatureView, form: Form, names: Sequence[str]) -> _ReadView:
+    stored_columns = form.columns
+    positions = {feature.name: stored_columns.index(feature.column) for feature in form.features}
     picks = [positions[name] for name in names]
     absent: list[Value] = [None] * len(picks)
     ttl = view.ttl

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from treadle.define.views import FeatureView, View, WindowView
+from treadle.define.views import View, WindowView
 from treadle.ports.online import Batch
 from treadle.records.instants import Instant
 from treadle.records.rows import CREATED_TIME, EVENT_TIME, KNOWN_AT, ROW, TOMBSTONE
+from treadle.stages.features.forms import Form, forms_of
 from treadle.stages.features.keys import pack_key
 from treadle.stages.features.state import Latest, Value, newer
 from treadle.stages.features.window_state import window_writer
@@ -45,21 +46,11 @@ def make_applier(source: str, views: Sequence[View]) -> Applier:
     columns = list(_CANONICAL)
     changes = []
     for view in views:
-        wanted = (
-            list(dict.fromkeys(feature.column for feature in view.features))
-            if isinstance(view, FeatureView)
-            else list(view.value_columns)
-        )
-        for column in (*view.entity.keys, *wanted):
-            if column not in columns:
-                columns.append(column)
-        keys = [columns.index(key) for key in view.entity.keys]
-        picks = [columns.index(column) for column in wanted]
-        changes.append(
-            _latest_change(view.name, keys, picks)
-            if isinstance(view, FeatureView)
-            else _window_change(view, keys, picks)
-        )
+        keys = _places(columns, view.entity.keys)
+        if isinstance(view, WindowView):
+            changes.append(_window_change(view, keys, _places(columns, view.value_columns)))
+            continue
+        changes += [_latest_change(form, keys, _places(columns, form.columns)) for form in forms_of(view)]
 
     def apply(batch: Batch, known_at: Instant, row: int, values: Sequence[Value]) -> None:
         for change in changes:
@@ -68,10 +59,21 @@ def make_applier(source: str, views: Sequence[View]) -> Applier:
     return Applier(source, tuple(columns), apply)
 
 
-def _latest_change(view: str, keys: list[int], picks: list[int]) -> Callable[..., None]:
+def _places(columns: list[str], wanted: Sequence[str]) -> list[int]:
+    """Return where columns are in a row's values, adding those that are not there yet."""
+    columns += [column for column in wanted if column not in columns]
+    return [columns.index(column) for column in wanted]
+
+
+def _latest_change(form: Form, keys: list[int], picks: list[int]) -> Callable[..., None]:
+    view, passes_null = form.stored, form.passes_null
+
     def change(batch: Batch, known_at: Instant, row: int, values: Sequence[Value]) -> None:
         key_values = [values[i] for i in keys]
         if None in key_values:
+            return
+        kept = [_clean(values[i]) for i in picks]
+        if passes_null and kept[0] is None and not values[2]:
             return
         key = pack_key(key_values)  # type: ignore[arg-type]  # no None here
         candidate = Latest(
@@ -80,7 +82,7 @@ def _latest_change(view: str, keys: list[int], picks: list[int]) -> Callable[...
             row,
             known_at,
             bool(values[2]),
-            [_clean(values[i]) for i in picks],
+            kept,
         )
         stored = newer(batch.get(view, key), candidate)
         if stored is not None:
