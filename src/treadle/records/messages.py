@@ -27,8 +27,8 @@ class Message(msgspec.Struct, frozen=True):
     """One message of a stream."""
 
     value: bytes
-    event_id: str
-    """What makes it this event, the same at every delivery: the producer's name for it, else its place in the stream."""
+    event_id: str | None
+    """The producer's name for the event; None when it gave none, and the message's place is what tells it from others."""
     partition: str
     offset: Offset
     """Its place in the partition; messages of a partition are delivered in the order of their offsets."""
@@ -37,10 +37,17 @@ class Message(msgspec.Struct, frozen=True):
     headers: Mapping[str, str] = {}
 
 
-def place_id(stream: str, partition: str, offset: Offset) -> str:
-    """Return the event id of a message whose producer gave none: where it is. Pure."""
-    place = f"{stream}/{partition}/{offset}"
-    return place if len(place) <= LONGEST_ID else f"{digest_bytes(place.encode())[:32]}/{offset}"
+def event_id(message: Message, stream: str) -> str:
+    """Return what makes a message this event, the same at every delivery. Pure.
+
+    Args:
+        message: the message.
+        stream: tells its stream from all others that events of the same source may come from.
+    """
+    if message.event_id is not None:
+        return message.event_id
+    place = f"{stream}/{message.partition}/{message.offset}"
+    return place if len(place) <= LONGEST_ID else digest_bytes(place.encode())
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,5 +61,5 @@ class Standing:
     """Messages behind it that were not handed out yet; None when the broker does not say."""
     uncommitted: int | None = None
     """Messages handed out whose safety the broker has not been told of; None when that is not counted."""
-    lost: int | None = 0
-    """Messages that the broker dropped before they could be read, since the stream was opened; None: some, not counted."""
+    lost: int | None = None
+    """Messages that the broker dropped before they could be read, since the last seek; None when that cannot be told."""
