@@ -15,17 +15,24 @@ the share of values that the reference never had. PSI' is PSI less what chance a
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from treadle.records.frequent_items import Value
 from treadle.records.profiles import ColumnProfile, Profile
 from treadle.records.quantile_sketch import RANK_ERROR, Quantiles, ks_distance
+from treadle.records.quantiles import binomial_above, same_rate
 from treadle.records.record import Record
 
 BINS = 10
 RARE = 0.005
 """Levels with less than this share of the reference are one level, "rare"."""
+EXPECTED = 5
+"""A level that is expected less often than this in the current rows is rare too: W. Cochran, Biometrics 10 (1954)."""
+SUREST = 3
+"""So many levels are tested exactly."""
 FEW_LEVELS = 20
 """Numbers with no more different values than this are compared as levels too."""
 
@@ -53,8 +60,18 @@ class ColumnDistance(Record, frozen=True, kw_only=True):
     largest_change: float | None = None
     """L-infinity: the largest change of one level's share."""
     changed_level: str | None = None
+    surest_level: str | None = None
+    """The level whose change chance explains least."""
+    surest_change: float | None = None
+    """By how much that level's share has changed."""
+    surest_was: float | None = None
+    """That level's share in the reference."""
+    surest_chance: float = 1.0
+    """How likely some level changes so surely without drift: the chance of that one, times the number of levels."""
     unseen: float | None = None
     """The share of values that the reference never had; None where the reference could not count all of its own."""
+    unseen_chance: float = 1.0
+    """How likely so many unseen values are without drift, by how many values the reference had once."""
     null_share: float = 0.0
     null_change: float = 0.0
     """The share of missing values now, less that of the reference: 0.01 is one percentage point."""
@@ -183,7 +200,9 @@ def _level_distances(reference: ColumnProfile, current: ColumnProfile) -> dict[s
     assert current.frequent is not None
     before, now = reference.frequent, current.frequent
     had, have = before.counts(), now.counts()
-    common = [level for level, count in had.items() if count >= RARE * before.total]
+    common = [
+        level for level, count in had.items() if count >= max(RARE, EXPECTED / now.total) * before.total
+    ]
     # What has no counter of its own is rare or new: it is in the rest, on both sides.
     q = np.array([*(had[level] for level in common), 0.0])
     p = np.array([*(have.get(level, 0) for level in common), 0.0])
@@ -202,4 +221,40 @@ def _level_distances(reference: ColumnProfile, current: ColumnProfile) -> dict[s
         "largest_change": None if largest is None else changes[largest],
         "changed_level": None if largest is None else str(levels[largest]),
         "unseen": fresh / now.total if before.exact else None,
+        "unseen_chance": _unseen_chance(fresh, now.total, list(had.values()), before.total),
+        **_surest(had, before.total, have, now.total),
     }
+
+
+def _surest(
+    had: Mapping[Value, int], before: int, have: Mapping[Value, int], now: int
+) -> dict[str, float | int | str | None]:
+    """Return the level whose change chance explains least; the normal approximation picks, the exact test judges."""
+    levels = list(dict.fromkeys([*had, *have]))
+    b, a = (np.array([counts.get(level, 0) for level in levels], np.float64) for counts in (had, have))
+    pooled = (a + b) / (now + before)
+    spread = np.sqrt(np.maximum(pooled * (1 - pooled), 1e-300) * (1 / now + 1 / before))
+    likely = np.argsort(-np.abs(a / now - b / before) / spread, kind="stable")[:SUREST]
+    chances = [(same_rate(int(a[i]), now, int(b[i]), before), int(i)) for i in likely]
+    if not chances:
+        return {}
+    chance, place = min(chances)
+    return {
+        "surest_level": str(levels[place]),
+        "surest_change": float(a[place] / now - b[place] / before),
+        "surest_was": float(b[place] / before),
+        "surest_chance": min(1.0, chance * len(levels)),
+    }
+
+
+def _unseen_chance(fresh: int, now: int, had: Sequence[int], before: int) -> float:
+    """Return how likely at least `fresh` unseen values are.
+
+    The share of what a sample has not seen is about that of what it has seen once (I. Good, Biometrika 40, 1953), here
+    with three standard deviations on top.
+    """
+    if not fresh:
+        return 1.0
+    once = sum(count == 1 for count in had)
+    share = min(0.5, (once + 1 + 3 * math.sqrt(once + 1)) / before)
+    return binomial_above(fresh, now, share)
