@@ -312,12 +312,12 @@ def test_a_tile_window_begins_at_its_hop():
 
 
 def test_a_late_event_of_an_earlier_tile_does_not_slip_into_the_tile_of_the_newest():
-    view = simple([tr.smallest("x", over="2m")], accuracy="tile")
-    end = 7 * MINUTE  # the window begins at 5 minutes
+    view = simple([tr.smallest("x", over=["2m", "7m"])], accuracy="tile")
+    end = 7 * MINUTE  # the windows begin at 5 minutes and at 0
     times = [(end, 9.0), (6 * MINUTE, 5.0), (MINUTE, 1.0)]
     rows = [fact(at, x, row=i, known_at=T0 + end) for i, (at, x) in enumerate(times)]
     spine = [(("x", 1), T0 + end)]
-    assert offline(view, rows, spine) == online(view, rows, spine) == [[5.0]]
+    assert offline(view, rows, spine) == online(view, rows, spine) == [[5.0, 1.0]]
 
 
 def test_an_event_that_comes_late_into_the_oldest_tile_of_a_window_counts():
@@ -327,6 +327,7 @@ def test_an_event_that_comes_late_into_the_oldest_tile_of_a_window_counts():
     rows.append(fact(5 * MINUTE - 1, 100.0, row=2, known_at=T0 + at))
     spine = [(("x", 1), T0 + at)]
     assert offline(view, rows, spine) == online(view, rows, spine) == [[11.0]]
+    assert offline(view, rows[1:2], spine) == online(view, rows[1:2], spine) == [[10.0]]
 
 
 @pytest.mark.parametrize("spread", [1e-6, 0.5, 3.0])
