@@ -98,7 +98,7 @@ class ColumnSchema(_Rules, frozen=True, kw_only=True):
     """The fewest items of a list."""
     max_items: int | None = None
     min_distinct: int | None = None
-    """The fewest different values."""
+    """The fewest different values; of floats the finite ones count."""
     max_distinct: int | None = None
     max_run: int | None = None
     """The longest run of one repeated value, in the order of the rows: a stuck sensor repeats itself."""

@@ -206,7 +206,7 @@ def _count(number: int, profile: ColumnProfile, finding: str, value: float) -> _
     if not number:
         return None
     examples: Mapping[str, tuple[int | str, ...]] = {str(k): v for k, v in profile.examples.items()}
-    return Breach(number, profile.rows, True, (value,), examples.get(finding, ()))
+    return Breach(number, profile.present, True, (value,), examples.get(finding, ()))
 
 
 _LOOKS: dict[str, Callable[[ColumnProfile, ColumnSchema], _Found]] = {

@@ -87,7 +87,9 @@ def _questions(
         if types[name].is_float() and (column.min_fraction is not None or column.min_count is not None):
             questions.append(value.is_nan().sum().alias(f"{name}\nnan"))
         if column.min_distinct is not None or column.max_distinct is not None:
-            questions.append(value.drop_nulls().n_unique().alias(f"{name}\ndistinct"))
+            there = value.drop_nulls()
+            there = there.filter(there.is_finite()) if types[name].is_float() else there
+            questions.append(there.n_unique().alias(f"{name}\ndistinct"))
         if column.max_run is not None:
             runs = value.rle()
             questions.append(
@@ -119,7 +121,7 @@ def _breaches(
             probe.broken.fill_null(False).sum().alias(f"{place}")
             for place, probe in enumerate(broken.values())
         ],
-        *[probe.value.count().alias(f"of {place}") for place, probe in enumerate(broken.values())],
+        *[probe.of.alias(f"of {place}") for place, probe in enumerate(broken.values())],
     ).collect()
     count = counts.row(0, named=True)
     found = {}

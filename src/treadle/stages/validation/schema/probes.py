@@ -31,6 +31,8 @@ class Probe:
     """Per row, whether it breaks the rule; null counts as not."""
     value: pl.Expr
     """Per row, the value to show."""
+    of: pl.Expr
+    """How many values the rule is about."""
     worst: str = "frequent"
     """Which offending values are shown first: `frequent`, `low` or `high`."""
 
@@ -91,9 +93,10 @@ def probes(name: str, dtype: pl.DataType, schema: ColumnSchema) -> Iterator[Prob
             yield make(rule, value, kind, asked)
     if schema.utf8 and found == "binary":
         broken = pl.col(name).map_batches(_undecodable, return_dtype=pl.Boolean)
-        yield Probe("utf8", ~broken.any(), broken, pl.col(name).bin.encode("hex").str.slice(0, 16))
+        shown = pl.col(name).bin.encode("hex").str.slice(0, 16)
+        yield Probe("utf8", ~broken.any(), broken, shown, pl.col(name).count())
     elif schema.utf8 and found == "string":
-        yield Probe("utf8", pl.lit(True), pl.lit(False), value)
+        yield Probe("utf8", pl.lit(True), pl.lit(False), value, value.count())
 
 
 def _undecodable(values: pl.Series) -> pl.Series:
@@ -124,15 +127,19 @@ def _reading(name: str, found: str, wanted: str) -> Iterator[Probe]:
         broken = (column != 0) & (column != 1)
     else:
         return
-    yield Probe("as_text", ~broken.any(), broken, column)
+    yield Probe("as_text", ~broken.any(), broken, column, column.count())
 
 
 def _lowest(rule: str, value: pl.Expr, kind: str, asked: Asked) -> Probe:
-    return Probe(rule, value.min() >= asked, _finite(value, kind) & (value < asked), value, "low")
+    return Probe(
+        rule, value.min() >= asked, _finite(value, kind) & (value < asked), value, _there(value, kind), "low"
+    )
 
 
 def _highest(rule: str, value: pl.Expr, kind: str, asked: Asked) -> Probe:
-    return Probe(rule, value.max() <= asked, _finite(value, kind) & (value > asked), value, "high")
+    return Probe(
+        rule, value.max() <= asked, _finite(value, kind) & (value > asked), value, _there(value, kind), "high"
+    )
 
 
 def _finite(value: pl.Expr, kind: str) -> pl.Expr:
@@ -140,43 +147,51 @@ def _finite(value: pl.Expr, kind: str) -> pl.Expr:
     return value.is_finite() if kind == "float" else value.is_not_null()
 
 
+def _there(value: pl.Expr, kind: str) -> pl.Expr:
+    return value.drop_nans().count() if kind == "float" else value.count()
+
+
 def _nan(rule: str, value: pl.Expr, _kind: str, _asked: Asked) -> Probe:
-    return Probe(rule, ~value.is_nan().any(), value.is_nan(), value)
+    return Probe(rule, ~value.is_nan().any(), value.is_nan(), value, value.count())
 
 
 def _infinite(rule: str, value: pl.Expr, _kind: str, _asked: Asked) -> Probe:
     # The extremes are asked for anyway, by most schemas.
     kept = (value.min() > float("-inf")) & (value.max() < float("inf"))
-    return Probe(rule, kept, value.is_infinite(), value)
+    return Probe(rule, kept, value.is_infinite(), value, value.count())
 
 
 def _members(rule: str, value: pl.Expr, _kind: str, asked: Asked) -> Probe:
     assert isinstance(asked, tuple)
     inside = value.is_in(list(asked))
-    return Probe(rule, inside.all(), ~inside, value)
+    return Probe(rule, inside.all(), ~inside, value, value.count())
 
 
 def _shortest(rule: str, value: pl.Expr, _kind: str, asked: Asked) -> Probe:
     length = value.str.len_chars()
-    return Probe(rule, length.min() >= asked, length < asked, value)
+    return Probe(rule, length.min() >= asked, length < asked, value, value.count())
 
 
 def _longest(rule: str, value: pl.Expr, _kind: str, asked: Asked) -> Probe:
     length = value.str.len_chars()
-    return Probe(rule, length.max() <= asked, length > asked, value)
+    return Probe(rule, length.max() <= asked, length > asked, value, value.count())
 
 
 def _matching(rule: str, value: pl.Expr, _kind: str, asked: Asked) -> Probe:
     fits = value.str.contains(rf"\A(?:{asked})\z")
-    return Probe(rule, fits.all(), ~fits, value)
+    return Probe(rule, fits.all(), ~fits, value, value.count())
 
 
 def _fewest(rule: str, value: pl.Expr, _kind: str, asked: Asked) -> Probe:
-    return Probe(rule, _items(value).min() >= asked, _items(value) < asked, _items(value), "low")
+    return Probe(
+        rule, _items(value).min() >= asked, _items(value) < asked, _items(value), value.count(), "low"
+    )
 
 
 def _most(rule: str, value: pl.Expr, _kind: str, asked: Asked) -> Probe:
-    return Probe(rule, _items(value).max() <= asked, _items(value) > asked, _items(value), "high")
+    return Probe(
+        rule, _items(value).max() <= asked, _items(value) > asked, _items(value), value.count(), "high"
+    )
 
 
 def _items(value: pl.Expr) -> pl.Expr:
