@@ -1,7 +1,10 @@
-"""A process that takes in events until it is killed: `python -m tests.intake.dying HOME RUN BATCHES [again-file]`.
+"""Processes that take in events until they are killed: `python -m tests.intake.dying`.
 
-It pushes batches of new events, repeats some, and offers faulty ones; two threads apply and flush meanwhile. After each
-acknowledgement a line of JSON with the ids goes to stdout.
+It reads a job a line (JSON: home, run, batches, again, failpoints), does each in a fork of its own, and answers with the fork's
+exit code and output. What has to be loaded is loaded once, before the first fork; nothing is opened before it.
+
+A job pushes batches of new events, repeats some, and offers faulty ones; two threads apply and flush meanwhile. After each
+acknowledgement a line of JSON with the ids is put out.
 """
 
 from __future__ import annotations
@@ -10,12 +13,14 @@ import json
 import os
 import sys
 import threading
+import traceback
 from pathlib import Path
 
 from tests.intake.places import NOW, Taking, opened, reading
 from treadle.adapters.clock import ShiftedClock
 from treadle.adapters.online import LmdbOnline
 from treadle.loop.pushed_tables import EventFlusher
+from treadle.records.failpoints import arm
 
 SENSORS = "abc"
 
@@ -79,6 +84,29 @@ def offer(taking: Taking, ids: list[str]) -> None:
     os.write(1, json.dumps(ids).encode() + b"\n")
 
 
+def perform(job: dict) -> dict[str, object]:
+    """Do a job in a fork; return how it ended and what it put out."""
+    read, write = os.pipe()
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            os.dup2(write, 1)
+            arm(job["failpoints"])
+            main(Path(job["home"]), job["run"], job["batches"], job["again"])
+            code = 0
+        except BaseException:  # noqa: BLE001 - shown, and told by the exit code
+            traceback.print_exc()
+        finally:
+            os._exit(code)
+    os.close(write)
+    with os.fdopen(read) as output:
+        said = output.read()
+    _, status = os.waitpid(child, 0)
+    return {"code": os.waitstatus_to_exitcode(status), "output": said}
+
+
 if __name__ == "__main__":
-    repeated = json.loads(Path(sys.argv[4]).read_text()) if len(sys.argv) > 4 else []
-    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), repeated)
+    for line in sys.stdin:
+        sys.stdout.write(json.dumps(perform(json.loads(line))) + "\n")
+        sys.stdout.flush()

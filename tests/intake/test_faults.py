@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -35,37 +34,57 @@ POINTS = [
 BATCHES = 400
 
 
+@pytest.fixture(scope="module")
+def nursery():
+    """A process that does jobs in forks of its own."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.intake.dying"],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    yield process
+    process.stdin.close()
+    process.wait(30)
+    process.stdout.close()
+
+
 class Producer:
     """Pushes to a process that dies, and pushes again what was not acknowledged; keeps account of both."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, nursery) -> None:
         self.folder = folder
         self.acknowledged: set[str] = set()
         self.letters: set[str] = set()
         self.offered: set[str] = set()
         self.runs = 0
+        self._nursery = nursery
         write_orders(folder / "data", [])
         with opened(folder / "home") as world:
             ingest(world, folder / "data", NOW)
 
-    def push(self, failpoint: str | None, batches: int = BATCHES) -> int:
-        """Run the process once; returns its exit code."""
+    def push(self, failpoints: str, batches: int = BATCHES) -> int:
+        """Have a process push once; returns its exit code."""
         self.runs += 1
-        unsure = sorted(self.offered - self.acknowledged)[:8]
-        again = self.folder / "again"
-        again.write_text(json.dumps(unsure))
-        environment = os.environ | ({} if failpoint is None else {"TREADLE_FAILPOINTS": failpoint})
-        done = subprocess.run(
-            [sys.executable, "-m", "tests.intake.dying", str(self.folder / "home"), str(self.runs), str(batches), str(again)],
-            cwd=ROOT, env=environment, capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        for line in done.stdout.splitlines():
+        again = sorted(self.offered - self.acknowledged)[:8]
+        job = {
+            "home": str(self.folder / "home"),
+            "run": self.runs,
+            "batches": batches,
+            "again": again,
+            "failpoints": failpoints,
+        }
+        self._nursery.stdin.write(json.dumps(job) + "\n")
+        self._nursery.stdin.flush()
+        done = json.loads(self._nursery.stdout.readline())
+        for line in done["output"].splitlines():
             ids = json.loads(line)
             self.acknowledged.update(ids)
             self.letters.add(f"bad {ids[0]}")
-        self.offered |= {f"{self.runs}-{n}" for n in range(4 * batches)} | set(unsure)
-        assert done.returncode in (0, -signal.SIGKILL), done.stderr
-        return done.returncode
+        self.offered |= {f"{self.runs}-{n}" for n in range(4 * batches)} | set(again)
+        assert done["code"] in (0, -signal.SIGKILL)
+        return done["code"]
 
     def check(self) -> None:
         """Open the home and look at every store."""
@@ -98,8 +117,8 @@ class Producer:
         online.close()
 
 
-def test_killed_at_one_step_after_the_other_nothing_is_lost_doubled_or_invented(tmp_path):
-    producer = Producer(tmp_path)
+def test_killed_at_one_step_after_the_other_nothing_is_lost_doubled_or_invented(tmp_path, nursery):
+    producer = Producer(tmp_path, nursery)
     for kill, point in enumerate(POINTS[::2]):
         assert producer.push(f"{point}:kill@{2 + kill}") == -signal.SIGKILL
     producer.check()
@@ -108,21 +127,21 @@ def test_killed_at_one_step_after_the_other_nothing_is_lost_doubled_or_invented(
 
 @pytest.mark.faults
 @pytest.mark.parametrize("point", POINTS)
-def test_killed_there_fifty_times_nothing_is_lost_doubled_or_invented(tmp_path, point):
-    producer = Producer(tmp_path)
+def test_killed_there_fifty_times_nothing_is_lost_doubled_or_invented(tmp_path, nursery, point):
+    producer = Producer(tmp_path, nursery)
     for kill in range(50):
         assert producer.push(f"{point}:kill@{1 + kill * 7 % 11}") == -signal.SIGKILL
         if kill % 10 == 9:
             producer.check()
-    assert producer.push(None, batches=5) == 0
+    assert producer.push("", batches=5) == 0
     producer.check()
     assert len(producer.acknowledged) > 50
 
 
 @pytest.mark.faults
-def test_killed_inside_log_online_store_and_table_nothing_is_lost_doubled_or_invented(tmp_path):
-    producer = Producer(tmp_path)
+def test_killed_inside_log_online_store_and_table_nothing_is_lost_doubled_or_invented(tmp_path, nursery):
+    producer = Producer(tmp_path, nursery)
     for point in ("log.after_write:kill@4", "online.before_commit:kill@3", "tables.after_commit:kill@2"):
         assert producer.push(point) == -signal.SIGKILL
-    assert producer.push(None, batches=5) == 0
+    assert producer.push("", batches=5) == 0
     producer.check()
