@@ -24,6 +24,7 @@ from treadle.records.failpoints import failpoint
 from treadle.records.instants import Instant
 from treadle.records.rows import PUSHED, ROW
 from treadle.stages.data.pushed import ReadPushed, loaded_content
+from treadle.stages.features.window_layout import FORMAT
 
 __all__ = ["NEVER", "PENDING", "LiveFeed"]
 
@@ -69,11 +70,12 @@ class LiveFeed:
         """Go on with these stored rows; returns whether the online store had to be filled anew.
 
         It is filled in one batch, so readers see the old state until the new one is whole. Filling is needed
-        when it holds other rows or views than these, for the difference may lie in the past. Pushed rows that the
-        tables have got meanwhile are no difference: they came through the log.
+        when it holds other rows or views than these, for the difference may lie in the past, or state of another format.
+        Pushed rows that the tables have got meanwhile are no difference: they came through the log.
         """
         content = digest_value(
             {
+                "format": FORMAT,
                 "views": definition_digest(self._views),
                 "rows": {v.source.name: loaded_content(store.manifests[v.source.name]) for v in self._views},
             }
