@@ -1,6 +1,7 @@
 """The rules of point-in-time lookups, one test each, on every engine; the page on time names the test of each rule.
 
-The cases are those in which feature stores have gone wrong; where a test runs on an engine, all engines must answer alike.
+The cases in which feature stores have gone wrong are numbered, 1 to 32; where a test runs on an engine, all engines must
+answer alike.
 """
 
 from __future__ import annotations
