@@ -30,7 +30,9 @@ def make(rows: int) -> pl.DataFrame:
     """The second of two months: some numbers have moved, and one category of each text is more frequent."""
     rng = np.random.default_rng(2)
     names = np.array(VALUES)
-    columns = {name: rng.normal(0.3 if place < 3 else 0.0, 1, rows) for place, name in enumerate(FLOATS)}
+    columns: dict[str, object] = {
+        name: rng.normal(0.3 if place < 3 else 0.0, 1, rows) for place, name in enumerate(FLOATS)
+    }
     columns |= {name: rng.integers(0, 1_000, rows) for name in INTS}
     for name, count in zip(TEXTS, (3, 10, 20, 50), strict=True):
         weights = np.ones(count)

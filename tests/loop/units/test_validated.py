@@ -11,6 +11,7 @@ from tests.loop.units.shops import START, make_store, make_world, plain_rows, st
 from treadle.define.schema_reader import parse_schema
 from treadle.loop.batch_check import BatchCheck
 from treadle.loop.stopwatch import RunClock
+from treadle.loop.stored import ingest, load_store
 from treadle.loop.training import TrainingOperations
 from treadle.loop.validation import CHANGED, REFUSED
 from treadle.records.anomalies import Validation
@@ -203,6 +204,27 @@ class TestAtTheDoor:
         check.settle(manifests)
         (fault,) = BatchCheck(shop, START)({"visits": rows["visits"].head(100)})
         assert fault.startswith("visits: rows_fell")
+
+    def test_a_broken_batch_is_refused_whole_and_the_old_rows_stay(self, shop, tmp_path):
+        folder = tmp_path / "data"
+        folder.mkdir()
+        for name, rows in plain_rows().items():
+            rows.write_parquet(folder / f"{name}.parquet")
+        before = ingest(shop, folder, START)
+        plain_rows()["orders"].with_columns(pl.col("amount") + 1).write_parquet(folder / "orders.parquet")
+        plain_rows()["visits"].with_columns(pl.col("wait") * -1).write_parquet(folder / "visits.parquet")
+        with pytest.raises(InvalidInput) as refused:
+            ingest(shop, folder, START + DAY)
+        assert [fault.split(":")[1].strip() for fault in refused.value.faults] == [
+            "below_min",
+            "unit_changed",
+        ]
+        assert "with the sign turned" in refused.value.faults[1]
+        after = load_store(shop)
+        assert all(after.rows[name].equals(before.rows[name]) for name in before.rows)
+        plain_rows()["visits"].write_parquet(folder / "visits.parquet")
+        taken = ingest(shop, folder, START + DAY).rows["orders"]
+        assert not taken.equals(before.rows["orders"])
 
     def test_sources_without_a_schema_are_let_in(self, shop):
         assert not BatchCheck(shop, START)({"orders": pl.DataFrame({"anything": [1]})})
