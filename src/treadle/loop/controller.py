@@ -8,11 +8,12 @@ was cut off is repeated whole, decides what it had decided, and changes nothing 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from treadle.define.endpoints import Endpoint
 from treadle.define.monitors import Monitor
 from treadle.loop.readings import read_monitor
+from treadle.loop.requests import pending_request
 from treadle.loop.stopwatch import Stopwatch
 from treadle.loop.training import Store
 from treadle.loop.triggers import decide
@@ -34,6 +35,7 @@ from treadle.stages.serving.prediction_log import PredictionFlusher
 TURN = "loop.turn"
 LEASE: Duration = 1
 """The shortest there is: the home's lock keeps other controllers out, so a job that is still running belongs to a dead one."""
+PAGE = 1_000
 KEPT_READINGS = 60 * DAY
 """How far back readings are given to the triggers."""
 
@@ -63,6 +65,7 @@ class Controller:
         self._store = store
         self._watch = watch
         self._flusher = PredictionFlusher(world.project.endpoints, world.predictions, world.tables)
+        self._readings: dict[str, _Readings] = {}
 
     def use(self, store: Store) -> None:
         """Go on with newly stored rows."""
@@ -120,16 +123,16 @@ class Controller:
         return is_due(monitor, None if last is None else last.at, at)
 
     def _recent_readings(self, view: View, at: Instant) -> list[MonitorReading]:
-        with_json: list[Json] = []
+        """Return the readings of late, monitor by monitor; the journal is read from where the last tick left it."""
         for monitor in self._world.project.monitors:
-            after = 0
-            while True:
-                events = view.journal.read(after, kinds=["monitor.read"], subject=monitor.name, limit=1_000)
-                with_json += [event.data for event in events if event.at > at - KEPT_READINGS]
-                if len(events) < 1_000:
-                    break
-                after = events[-1].cursor
-        return [MonitorReading.from_json(data) for data in with_json]
+            kept = self._readings.setdefault(monitor.name, _Readings())
+            kept.follow(view, monitor.name)
+            kept.forget(at - KEPT_READINGS)
+        return [
+            reading
+            for monitor in self._world.project.monitors
+            for reading in self._readings[monitor.name].newest
+        ]
 
     def _read(self, monitor: Monitor, at: Instant) -> list[MonitorReading]:
         endpoint = next(e for e in self._world.project.endpoints if e.name == monitor.endpoint)
@@ -176,8 +179,11 @@ class Controller:
             started = unit.journal.latest("turn.started", subject=trigger.pipeline)
             last = None if started is None else started.at
             endpoint = self._trained_endpoint(unit, started)
+            asked = pending_request(unit, trigger.pipeline)
             if endpoint is None:
-                histories[trigger.pipeline] = PipelineHistory(pipeline=trigger.pipeline, last_started=last)
+                histories[trigger.pipeline] = PipelineHistory(
+                    pipeline=trigger.pipeline, last_started=last, requested_by=asked
+                )
                 continue
             moves = unit.models.alias_history(endpoint.model_name, endpoint.alias)
             verdicts = unit.models.verdicts(endpoint.model_name, limit=10)
@@ -187,6 +193,7 @@ class Controller:
                 last_promoted=moves[0].at if moves else None,
                 new_labels=self._labels_since(endpoint, last, at),
                 verdicts=tuple(record.verdict for record in reversed(verdicts)),
+                requested_by=asked,
             )
         return histories
 
@@ -234,6 +241,28 @@ class Controller:
         plan = plan_turn(train, [endpoint.name for endpoint in self._world.project.endpoints])
         with self._watch.measure("training and gates"):
             return perform(self._world, self._store, plan, firing.at)
+
+
+@dataclass
+class _Readings:
+    """A monitor's readings as far as the journal has been followed."""
+
+    newest: list[MonitorReading] = field(default_factory=list)
+    after: int = 0
+
+    def follow(self, view: View, monitor: str) -> None:
+        """Take up what the journal has got since."""
+        while True:
+            events = view.journal.read(self.after, kinds=["monitor.read"], subject=monitor, limit=PAGE)
+            self.newest += [MonitorReading.from_json(event.data) for event in events]
+            self.after = events[-1].cursor if events else self.after
+            if len(events) < PAGE:
+                return
+
+    def forget(self, before: Instant) -> None:
+        """Drop what was read up to an instant."""
+        if self.newest and self.newest[0].at <= before:
+            self.newest = [reading for reading in self.newest if reading.at > before]
 
 
 def _alerting(earlier: Sequence[MonitorReading], reading: MonitorReading) -> bool:

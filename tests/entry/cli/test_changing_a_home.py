@@ -81,6 +81,29 @@ def test_a_home_of_another_project_is_not_taken_over_without_a_word(own_shop, tm
     assert said.code == 0, said.err
 
 
+def test_a_request_that_nobody_would_hear_is_refused_and_one_that_is_heard_is_written(own_shop, monkeypatch):
+    error = own_shop.treadle("request", "train_returns", "--reason", " ", "--json").error
+    assert error["faults"] == [
+        "the reason is empty: say why, for whoever reads the history",
+        "no trigger of 'train_returns' listens to a person: write tr.on(… | tr.manual(), run=…)",
+    ]
+    assert error["command"] == f"treadle run train_returns --home {own_shop.home}"
+    assert (
+        own_shop.treadle("request", "train", "--reason", "x", "--json").error["fix"]
+        == "did you mean 'train_returns'?"
+    )
+    monkeypatch.setattr("treadle.loop.requests.listens", lambda condition: True)
+    done = own_shop.treadle("request", "train_returns", "--reason", "new prices", "--json").json
+    assert (done["pipeline"], done["reason"]) == ("train_returns", "new prices")
+    from treadle.bootstrap import Home
+    from treadle.loop.requests import pending_request
+
+    metadata = Home.at(own_shop.home, create=False).metadata()
+    with metadata.read() as view:
+        assert str(pending_request(view, "train_returns")).endswith("(new prices)")
+    metadata.close()
+
+
 def test_bad_data_is_refused_with_every_fault_and_leaves_no_home(shop, tmp_path):
     data, home = tmp_path / "data", tmp_path / "home"
     shutil.copytree(shop.data, data)

@@ -26,6 +26,7 @@ COMMANDS: dict[str, Command] = {
     "push": Command("treadle.entry.cli.push", "Send events to a running server."),
     "predict": Command("treadle.entry.cli.predict", "Ask a model one question."),
     "run": Command("treadle.entry.cli.run", "Run a pipeline: train, judge, promote or say why not."),
+    "request": Command("treadle.entry.cli.request", "Ask the loop to run a pipeline at its next tick."),
     "runs": Command("treadle.entry.cli.runs", "Show what was run and what came of it."),
     "models": Command("treadle.entry.cli.models", "Show models, versions, verdicts; promote by hand."),
     "rollback": Command("treadle.entry.cli.rollback", "Let the previous version of a model serve again."),
