@@ -1,9 +1,10 @@
 """The wheel of a running server: it answers, feeds, logs, watches, retrains and swaps, all by the same clock.
 
-Six threads beside those that answer:
+Six threads beside those that answer, and one for each stream:
 
 * **feed**, every second: rows that became known reach the online store, and a moved alias is followed.
 * **intake**, when events were pushed: they reach the online store, as many at once as have come.
+* **stream …**, one for each source whose events are fetched from a broker or an inbox: they go to the event log.
 * **tables**, every few seconds: events go from the log to their tables, and the log is freed of what is in both.
 * **log**, ten times a second: the predictions appended since are made to survive a power cut, in one sync.
 * **data**, every second: a changed data folder is read, stored and taken over, or refused whole.
@@ -19,11 +20,14 @@ import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
+from treadle.define.origins import is_object_url
 from treadle.loop.answering import Answerer
 from treadle.loop.champions import Champions
 from treadle.loop.data_watch import DataWatch
+from treadle.loop.freshness import stale_views
 from treadle.loop.intake import Intake, not_open
 from treadle.loop.live_feed import LiveFeed
 from treadle.loop.periodic import Periodic
@@ -31,6 +35,7 @@ from treadle.loop.pushed_online import PushedOnline
 from treadle.loop.pushed_store import event_sources, make_flusher, refreshed
 from treadle.loop.pushed_tables import EventFlusher
 from treadle.loop.stored import load_store
+from treadle.loop.streams import Consumer, consumed, open_stream
 from treadle.loop.training import Store
 from treadle.loop.wheel import Wheel
 from treadle.loop.world import World
@@ -60,6 +65,8 @@ class Pace:
     """Seconds between two looks whether a flush or a tick is due."""
     flush: Duration = 10 * MINUTE
     """Predictions reach their tables this often, by the world's clock; each flush is one file."""
+    streams: float = 0.01
+    """Seconds between two portions of a stream."""
     tables: float = 10.0
     """Seconds after which pushed events reach their tables; each time is one file a source."""
 
@@ -113,6 +120,8 @@ class Live:
         self._say = say
         self.intake: Intake | None = None
         """Takes in events, from the start on."""
+        self.consumers: dict[str, Consumer] = {}
+        """What fetches the events of sources from their streams, by source."""
         self.flusher: EventFlusher | None = None
         self.events_synced = 0
         self._keeping = keeping or Keeping()
@@ -121,6 +130,7 @@ class Live:
         self._tables = threading.Lock()
         self.feed = self._make_feed(world)
         self.data = None if data is None else DataWatch(world, data, self.tell)
+        self._folder = None if data is None or is_object_url(str(data)) else Path(data)
         self.answerers: Mapping[str, Answerer] = {
             endpoint.name: Answerer(
                 endpoint, online=world.online, feed=self.feed, log=world.predictions, clock=world.clock
@@ -142,10 +152,13 @@ class Live:
         at = self.world.clock.now()
         if self.feed.use(store, at):
             self.tell(f"filled the online store as of {iso(at)}")
+        for said in stale_views(self.world.project.views, store.rows, at):
+            self.tell(said)
         self._follow()
         self.wheel = Wheel(self.world, store, self._pace.flush, self.tell, self._refreshed)
         self._repeat("feed", self._feed_once, self._pace.feed)
         self._open_intake()
+        self._open_streams()
         self._repeat("log", self.sync, self._pace.sync)
         self._repeat("loop", self.wheel.turn, self._pace.loop)
         if self.data is not None:
@@ -162,6 +175,8 @@ class Live:
             thread.ask_to_stop()
         ended = [thread.wait(PATIENCE) for name, thread in self.threads.items() if name != "loop"]
         self.sync()
+        if all(ended):
+            self._close_streams()
         if all(ended):
             self._last_flush()
         loop = self.threads.get("loop")
@@ -306,6 +321,29 @@ class Live:
             bounds=self._keeping.bounds,
             wake=self.threads["intake"].wake,
         )
+
+    def _open_streams(self) -> None:
+        streams, intake = self.world.streams, self.intake
+        if streams is None or intake is None:
+            return
+        for source in event_sources(self.world):
+            if consumed(source):
+                consumer = Consumer(
+                    source,
+                    partial(open_stream, streams, source.origin, self._folder),
+                    intake=intake,
+                    metadata=self.world.metadata,
+                    clock=self.world.clock,
+                )
+                self.consumers[source.name] = consumer
+                self._repeat(f"stream {source.name}", consumer.turn, self._pace.streams)
+
+    def _close_streams(self) -> None:
+        for consumer in self.consumers.values():
+            try:
+                consumer.close()
+            except TreadleError as error:
+                self.tell(f"the stream of {consumer.source.name!r} did not close: {error}")
 
     def _apply_events(self) -> None:
         if self.feed.behind():
