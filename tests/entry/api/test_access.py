@@ -1,11 +1,24 @@
 """Locked by default: every route of the table, with no token, a wrong one, one that lacks the permission."""
 
+import json
+
 import pytest
 
-from tests.entry.api.parts import READER, TOKEN, application, ask, event_body, infer_body, logged, pushed, served
+from tests.entry.api.parts import (
+    READER,
+    TOKEN,
+    application,
+    ask,
+    event_body,
+    infer_body,
+    logged,
+    pushed,
+    served,
+)
 from treadle.entry.api.access import Access, Permission, RefusedError, host_name, token_digest
 from treadle.entry.api.metrics import Metrics
 from treadle.entry.api.routes import Route, make_routes
+from treadle.records.errors import TreadleError
 
 PUBLIC = {("GET", "/v2/health/live")}
 
@@ -52,7 +65,12 @@ class TestEveryRoute:
     def test_a_wrong_token_is_refused_unless_public(self, live, method, path, needed, token):
         if token == "ż":
             reply = ask(
-                application(live), method, filled(path), body_for(path), token=None, authorization="Bearer \xff"
+                application(live),
+                method,
+                filled(path),
+                body_for(path),
+                token=None,
+                authorization="Bearer \xff",
             )
         else:
             reply = ask(application(live), method, filled(path), body_for(path), token=token)
@@ -93,6 +111,25 @@ class TestEveryRoute:
 def test_what_is_not_in_the_table_is_not_shown_to_strangers(live, path):
     assert ask(application(live), "GET", path, token=None).status == 401
     assert ask(application(live), "GET", path).status == 404
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "given", "status", "code"),
+    [
+        ("GET", "/v1/nothing", {}, 404, "not_found"),
+        ("DELETE", "/v1/status", {}, 405, "invalid_input"),
+        ("GET", "/v1/status", {"token": None}, 401, "forbidden"),
+        ("GET", "/v1/status", {"host": "evil.example"}, 403, "forbidden"),
+    ],
+)
+def test_a_request_turned_away_early_has_the_shape_and_code_of_every_other_error(
+    live, method, path, given, status, code
+):
+    reply = ask(application(live), method, path, **given)
+    error = json.loads(reply.body)["error"]
+    assert (reply.status, error["code"]) == (status, code)
+    assert set(error) == set(TreadleError("x").as_dict())
+    assert error["what"]
 
 
 def test_the_bearer_scheme_is_needed():

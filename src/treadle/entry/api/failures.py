@@ -17,6 +17,15 @@ STATUSES: tuple[tuple[type[TreadleError], int], ...] = (
     (Conflict, 409),
     (NotReady, 503),
 )
+_KINDS: dict[int, type[TreadleError]] = {
+    401: Forbidden,
+    403: Forbidden,
+    404: NotFound,
+    405: InvalidInput,
+    413: InvalidInput,
+    503: NotReady,
+}
+"""What a request is told that is turned away before it reaches a handler."""
 RETRY_AFTER_SECONDS = 1
 SHOWN_NAMES = {400: "bad_request", 401: "no_token", 403: "forbidden", 404: "not_found", 405: "method",
                409: "conflict", 413: "too_large", 503: "not_ready"}  # fmt: skip
@@ -25,7 +34,7 @@ SHOWN_NAMES = {400: "bad_request", 401: "no_token", 403: "forbidden", 404: "not_
 def failure(error: Exception, path: str) -> Response:
     """Return the response to an error; what is not the caller's fault is logged and told without detail."""
     if isinstance(error, RefusedError):
-        response = _error(TreadleError(error.text), error.status, path)
+        response = _error(_KINDS.get(error.status, TreadleError)(error.text), error.status, path)
         return Response(response.body, error.status, (*response.headers, *error.headers))
     for kind, status in STATUSES:
         if isinstance(error, kind):
