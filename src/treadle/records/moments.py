@@ -42,8 +42,8 @@ class Moments(Record, frozen=True, array_like=True):
                     len(block),
                     mean,
                     float(square.sum()),
-                    float(np.dot(square, d)),
-                    float(np.dot(square, square)),
+                    _products(square, d),
+                    _products(square, square),
                 )
             )
         return found
@@ -55,10 +55,10 @@ class Moments(Record, frozen=True, array_like=True):
         n = int(counts.sum())
         if not n:
             return cls()
-        mean = float(np.dot(values, counts) / n)
+        mean = _products(values, counts) / n
         d = values - mean
         weighted = d * d * counts
-        return cls(n, mean, float(weighted.sum()), float(np.dot(weighted, d)), float(np.dot(weighted, d * d)))
+        return cls(n, mean, float(weighted.sum()), _products(weighted, d), _products(weighted, d * d))
 
     def merge(self, other: Moments) -> Moments:
         """Return the moments of both."""
@@ -100,3 +100,12 @@ class Moments(Record, frozen=True, array_like=True):
     def kurtosis(self) -> float:
         """The fourth standardised moment less 3, so that a normal distribution has 0; NaN when all are equal."""
         return self.count * self.m4 / (self.m2 * self.m2) - 3.0 if self.m2 > 0 else math.nan
+
+
+def _products(x: NDArray[np.float64], y: NDArray[np.float64] | NDArray[np.int64]) -> float:
+    """Return the sum of products.
+
+    Not `np.dot`: that takes a thread for each core, which wait for one another spinning; on a busy machine one such
+    product of 16,000 numbers was measured to take 0.4 s instead of 4 µs.
+    """
+    return float(np.einsum("i,i->", x, y))

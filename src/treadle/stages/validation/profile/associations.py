@@ -82,9 +82,14 @@ def numbers_of(column: pl.Series) -> Floats:
 def correlation(x: Floats, y: Floats) -> float | None:
     """Return Pearson's correlation of two complete columns; None where one of them does not vary, or overflows."""
     dx, dy = x - x.mean(), y - y.mean()
-    spread = math.sqrt(float(np.dot(dx, dx))) * math.sqrt(float(np.dot(dy, dy)))
-    found = float(np.dot(dx, dy)) / spread if 0 < spread < math.inf else math.nan
+    spread = math.sqrt(_products(dx, dx)) * math.sqrt(_products(dy, dy))
+    found = _products(dx, dy) / spread if 0 < spread < math.inf else math.nan
     return max(-1.0, min(1.0, found)) if math.isfinite(found) else None
+
+
+def _products(x: Floats, y: Floats) -> float:
+    # Not `np.dot`: its threads wait for one another spinning, see `treadle.records.moments`.
+    return float(np.einsum("i,i->", x, y))
 
 
 def ranks(values: Floats) -> Floats:

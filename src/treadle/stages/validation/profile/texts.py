@@ -52,7 +52,9 @@ class TextState:
     def _measure(self, texts: pl.Series, counts: pl.Series) -> None:
         sizes = texts.str.len_chars().to_numpy().astype(np.int64)
         found = Lengths(
-            int(sizes.min()), int(sizes.max()), int(np.dot(sizes, counts.to_numpy().astype(np.int64)))
+            int(sizes.min()),
+            int(sizes.max()),
+            int(np.einsum("i,i->", sizes, counts.to_numpy().astype(np.int64))),
         )
         self.lengths = found if self.lengths is None else self.lengths.merge(found)
 
