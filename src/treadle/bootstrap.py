@@ -10,6 +10,7 @@ import fcntl
 import importlib
 import json
 import os
+import platform
 import shutil
 import socket
 import string
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from treadle.ports.metadata import Metadata
     from treadle.ports.online import Online
     from treadle.ports.outside import Outside
+    from treadle.ports.streams import Streams
     from treadle.ports.tables import Tables
 
 HOME_FILE = "home.json"
@@ -438,6 +440,7 @@ def open_world(
             project_paths=(str(loaded.import_path),),
             code_folder=loaded.folder,
             outside=open_outside(),
+            streams=open_streams(home),
         )
 
 
@@ -447,6 +450,16 @@ def open_outside() -> Outside:
     from treadle.adapters.secrets import LocalSecrets
 
     return OutsideWorld(LocalSecrets.of_process())
+
+
+def open_streams(home: Home) -> Streams:
+    """Return what opens streams for a home, with this process' secrets; nothing is reached yet."""
+    from treadle.adapters.secrets import LocalSecrets
+    from treadle.adapters.streams.opened import OpenStreams
+    from treadle.records.digests import digest_value
+
+    owner = digest_value([platform.node(), str(home.folder)])[:16]
+    return OpenStreams(LocalSecrets.of_process(), owner)
 
 
 def need(extra: str, module: str) -> None:

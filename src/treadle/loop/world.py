@@ -14,6 +14,7 @@ from treadle.ports.log import AppendLog
 from treadle.ports.metadata import Metadata
 from treadle.ports.online import Online
 from treadle.ports.outside import Outside
+from treadle.ports.streams import Streams
 from treadle.ports.tables import Tables
 
 if TYPE_CHECKING:
@@ -37,5 +38,7 @@ class World:
     code_folder: Path | None = None
     outside: Outside | None = None
     """What reads sources beyond the data folder; without it they cannot be read."""
+    streams: Streams | None = None
+    """What opens streams that events are fetched from; without it none is read."""
     events: AppendLog | None = None
     """The event log; without one nothing can be pushed."""

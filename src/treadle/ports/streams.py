@@ -25,10 +25,15 @@ A stream is used by one thread at a time.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from treadle.records.intake import Offset
 from treadle.records.messages import Message, Standing
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from treadle.records.secrets import SecretRef
 
 
 class Stream(Protocol):
@@ -79,4 +84,28 @@ class Stream(Protocol):
 
     def close(self) -> None:
         """Let go of the broker; a second call does nothing, other methods raise `NotReady` from then on."""
+        ...
+
+
+class Streams(Protocol):
+    """Opens streams by how they are defined. Nothing is reached before the stream's first `poll`.
+
+    Every method raises `NotReady` when the broker's client is not installed or a secret is not set, and `InvalidInput` when
+    an address or option is none.
+    """
+
+    def inbox(self, folder: Path) -> Stream:
+        """Open a folder that files are put into."""
+        ...
+
+    def redis(self, url: str | SecretRef, stream: str, group: str) -> Stream:
+        """Open a stream of Redis or Valkey."""
+        ...
+
+    def nats(self, url: str | SecretRef, stream: str, subject: str | None, durable: str) -> Stream:
+        """Open a JetStream stream of NATS, or one subject of it."""
+        ...
+
+    def kafka(self, servers: str | SecretRef, topic: str, group: str, login: SecretRef | None) -> Stream:
+        """Open a topic of Kafka; `login` is the secret with the client's options, a JSON object of text."""
         ...
