@@ -45,6 +45,24 @@ def test_an_event_counts_once_before_and_after_it_is_online(world, taking, appli
     assert [record.fields["value"] for record in logged(world)] == [1.0, 2.0]
 
 
+def test_many_rows_go_to_the_log_in_portions_and_count_as_one_offer(world, taking, monkeypatch):
+    monkeypatch.setattr("treadle.loop.intake.PORTION", 3)
+    names = ["a", "b", "c", "a", "d", "x", "e", "d"]
+    rows = [reading(n) if name != "x" else {} for n, name in enumerate(names)]
+    accepted = taking.intake.offer("readings", rows, ids=names, whole=False)
+    assert (accepted.taken, accepted.duplicates, [one.row for one in accepted.refused]) == (5, 2, [5])
+    assert accepted.ids == ("a", "b", "c", "a", "d", None, "e", "d")
+    assert ids(world) == ["a", "b", "c", "d", "x", "e"]
+    assert [record.fields["value"] for record in logged(world) if isinstance(record, Event)] == [
+        0,
+        1,
+        2,
+        4,
+        6,
+    ]
+    assert accepted.position == world.events.end()
+
+
 def test_the_same_id_in_two_sources_is_two_events(world, taking):
     taking.intake.offer("readings", [reading(1)], ids=["7"])
     assert taking.intake.offer("orders", [order(7)]).taken == 1

@@ -10,6 +10,7 @@ import json
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import msgspec
 
@@ -35,6 +36,17 @@ from treadle.stages.data.intake import Bounds, Checked, Row, check_rows, make_ev
 
 POSITIONS = "intake/positions"
 """The online store's view of how far each partition of each source's stream was taken in."""
+
+
+PORTION = 2_000
+"""So many rows are appended at a time; the events of others, and their application, come in between."""
+
+
+class _Appended(NamedTuple):
+    """What came of a portion."""
+
+    end: int
+    fresh: int
 
 
 def seen_view(source: str) -> str:
@@ -132,11 +144,21 @@ class Intake:
         checked = check_rows(definition, rows, self._clock.now(), ids=ids, bounds=self._bounds)
         if whole:
             refuse_faulty(definition, checked)
-        with self._frontier.lock:
-            accepted = self._append(definition, rows, checked, ids, positions)
+        ends: list[_Appended] = []
+        for first in range(0, len(rows), PORTION):
+            with self._frontier.lock:
+                ends.append(
+                    self._append(definition, rows, checked, range(first, first + PORTION), ids, positions)
+                )
         failpoint("intake.after_append")
         self._wake()
-        return accepted
+        fresh = sum(one.fresh for one in ends)
+        return Accepted(
+            ends[-1].end if ends else self._log.end(),
+            tuple(checked.ids.get(place) for place in range(len(rows))),
+            len(checked.ids) - fresh,
+            tuple(Refused(place, tuple(faults)) for place, faults in sorted(checked.faults.items())),
+        )
 
     def bury(self, source: str, letters: Sequence[Letter]) -> int:
         """Keep messages that are no rows as dead letters; returns the end of the log afterwards.
@@ -194,42 +216,39 @@ class Intake:
         source: Source,
         rows: Sequence[Row],
         checked: Checked,
+        portion: range,
         ids: Sequence[str] | None,
         positions: Sequence[Position] | None,
-    ) -> Accepted:
+    ) -> _Appended:
+        """Append a portion of the rows; the frontier's lock must be held."""
         self._make_sure()
-        fresh = self._fresh(source.name, checked.ids)
-        if not fresh and not checked.faults:
-            self.duplicates += len(checked.ids)
-            self._note_positions(source.name, positions or ())
-            return Accepted(self._log.end(), _in_order(checked, len(rows)), len(checked.ids))
-        received = self._receive()
-        records = []
-        for place in range(len(rows)):
-            at = None if positions is None else positions[place]
-            if place in fresh:
-                event = make_event(source, checked.rows[place], checked.ids[place], received, at)
-                records.append(encode_record(event))
-            elif place in checked.faults:
-                letter = Letter(
-                    _json(rows[place]),
-                    tuple(checked.faults[place]),
-                    at,
-                    None if ids is None else str(ids[place]),
-                )
-                records.append(encode_record(_dead(source.name, letter, received)))
-        self._unsure = True  # should the append fail, some of the records may be in the log all the same
-        end = self._log.append_many(records)
-        self._unsure = False
-        self._remember(source.name, [checked.ids[place] for place in sorted(fresh)], end)
+        places = range(portion.start, min(portion.stop, len(rows)))
+        known = {place: checked.ids[place] for place in places if place in checked.ids}
+        fresh = self._fresh(source.name, known)
+        dead = [place for place in places if place in checked.faults]
+        end = self._log.end()
+        if fresh or dead:
+            received = self._receive()
+            records = []
+            for place in places:
+                at = None if positions is None else positions[place]
+                if place in fresh:
+                    event = make_event(source, checked.rows[place], known[place], received, at)
+                    records.append(encode_record(event))
+                elif place in checked.faults:
+                    given = None if ids is None else str(ids[place])
+                    letter = Letter(_json(rows[place]), tuple(checked.faults[place]), at, given)
+                    records.append(encode_record(_dead(source.name, letter, received)))
+            self._unsure = True  # should the append fail, some of the records may be in the log all the same
+            end = self._log.append_many(records)
+            self._unsure = False
+            self._remember(source.name, [known[place] for place in sorted(fresh)], end)
         if positions is not None:
-            self._note_positions(source.name, positions)
-        repeated = len(checked.ids) - len(fresh)
+            self._note_positions(source.name, [positions[place] for place in places])
         self.taken += len(fresh)
-        self.duplicates += repeated
-        self.dead_letters += len(checked.faults)
-        refused = tuple(Refused(place, tuple(faults)) for place, faults in sorted(checked.faults.items()))
-        return Accepted(end, _in_order(checked, len(rows)), repeated, refused)
+        self.duplicates += len(known) - len(fresh)
+        self.dead_letters += len(dead)
+        return _Appended(end, len(fresh))
 
     def _receive(self) -> Instant:
         self._announce()
@@ -274,10 +293,6 @@ def _dead(source: str, letter: Letter, received_at: Instant) -> DeadLetter:
     return DeadLetter(
         source, letter.event_id, received_at, letter.raw, list(letter.reasons), partition, offset
     )
-
-
-def _in_order(checked: Checked, count: int) -> tuple[str | None, ...]:
-    return tuple(checked.ids.get(place) for place in range(count))
 
 
 def _json(row: Row) -> bytes:

@@ -34,7 +34,7 @@ WAITING = "intake/waiting"
 SMALLEST_CATCH_UP = 256 << 10
 """Bytes of the log that an answer may wait to be applied."""
 NEVER: Instant = 2**63 - 1
-_PORTION = 20_000
+_PORTION = 5_000
 _PLACE = struct.Struct(">qq")
 
 Rows: TypeAlias = "Mapping[str, pl.DataFrame]"
