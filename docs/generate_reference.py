@@ -53,7 +53,25 @@ GROUPS = (
     Group(
         "Features",
         "In a feature set a view's feature is called `{view}_{feature}`.",
-        ("FeatureView", "WindowView", "mean", "count", "total", "column", "FeatureSet", "category", "number"),
+        (
+            "FeatureView",
+            "WindowView",
+            "count",
+            "total",
+            "mean",
+            "var",
+            "std",
+            "smallest",
+            "largest",
+            "first",
+            "last",
+            "distinct",
+            "quantile",
+            "column",
+            "FeatureSet",
+            "category",
+            "number",
+        ),
     ),
     Group(
         "Row features",
@@ -144,7 +162,14 @@ MEMBERS: dict[str, tuple[tuple[str, object], ...]] = {
 }
 """What of a name's own parts a person uses, as it is written."""
 
-SHOWN = {"Text": "str", "Plain": "constant", "pl.Expr": "polars.Expr", "Address": "str | SecretRef"}
+SHOWN = {
+    "Text": "str",
+    "Plain": "constant",
+    "pl.Expr": "polars.Expr",
+    "Address": "str | SecretRef",
+    "Over": "str | Duration | list",
+    "Where": "RowFeature | function",
+}
 """Names of types that say more under another name."""
 
 _SECTION = re.compile(r"^(Args|Returns|Raises):$", re.MULTILINE)

@@ -14,6 +14,7 @@ from tests.entry.api.shop_data import shop_tables, write_shop
 from treadle.adapters.clock import SimulatedClock
 from treadle.adapters.online_memory import MemoryOnline
 from treadle.bootstrap import Home, load_project
+from treadle.loop import live_feed
 from treadle.loop.data_watch import DataWatch, look
 from treadle.loop.feed import stands_at
 from treadle.loop.live import Live, Pace
@@ -113,6 +114,16 @@ def test_the_same_rows_after_a_restart_are_not_filled_in_again(world, shop):
     vectors_agree(world, store, online, START + HOUR)
     fewer = LiveFeed(world.project.views[:2], online)
     assert fewer.use(store, START + HOUR)
+
+
+def test_a_store_of_another_format_is_filled_anew(world, shop, monkeypatch):
+    store = ingest(world, shop / "data", START)
+    online = MemoryOnline()
+    with monkeypatch.context() as before:
+        before.setattr(live_feed, "FORMAT", 1)
+        LiveFeed(world.project.views, online).use(store, START)
+    assert LiveFeed(world.project.views, online).use(store, START)
+    vectors_agree(world, store, online, START)
 
 
 def test_feeding_under_way_is_not_waited_for(world, shop):

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from treadle.bootstrap import Home as OpenedHome
+from treadle.define.aggregates import Aggregate
 from treadle.define.entities import Entity
+from treadle.define.expressions import text
 from treadle.define.project import Project as DefinedProject
 from treadle.define.row_features import RowFeature
 from treadle.define.views import View, WindowView
@@ -200,7 +202,8 @@ def users(project: DefinedProject, view: View) -> list[str]:
 def view_row(view: View) -> dict[str, Plain]:
     """Return a view as a row. Pure."""
     if isinstance(view, WindowView):
-        kind, spans = "window", [short(over) for over in sorted({feature.over for feature in view.features})]
+        kind = "window" if view.accuracy == "exact" else "window, tiled"
+        spans = [short(over) for over in sorted({feature.over for feature in view.features})]
     else:
         kind, spans = "latest", [f"ttl {short(view.ttl)}" if view.ttl else "no ttl"]
     return {
@@ -237,7 +240,7 @@ def column_rows(view: View) -> list[dict[str, Plain]]:
         return [
             {
                 "feature": f"{view.name}_{feature.name}",
-                "column": f"{feature.function} of {feature.column or 'rows'}",
+                "column": _computed(feature),
                 "type": "float",
                 "window": short(feature.over),
             }
@@ -253,6 +256,13 @@ def column_rows(view: View) -> list[dict[str, Plain]]:
         }
         for feature in view.features
     ]
+
+
+def _computed(feature: Aggregate) -> str:
+    """Return an aggregate in words: what of which column, and of which rows."""
+    level = "" if feature.level is None else f" {feature.level:g}"
+    kept = "" if feature.where is None else f" where {text(feature.where.expression)}"
+    return f"{feature.function}{level} of {feature.column or 'rows'}{kept}"
 
 
 def timing(view: View) -> dict[str, Plain]:
