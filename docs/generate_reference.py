@@ -101,6 +101,7 @@ GROUPS = (
         "For programs that have events; see [how to push them](../how-to/push-events.md).",
         ("connect", "Client"),
     ),
+    Group("Looking at data", "See [how to profile data](../how-to/profile-data.md).", ("profile",)),
     Group("Time", "", ("Instant", "Duration")),
     Group(
         "Errors",

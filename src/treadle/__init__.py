@@ -63,6 +63,7 @@ if TYPE_CHECKING:
     from treadle.define.views import column as column
     from treadle.entry.client import Client as Client
     from treadle.entry.client import connect as connect
+    from treadle.entry.profiles import profile as profile
     from treadle.records.errors import Conflict as Conflict
     from treadle.records.errors import Corrupt as Corrupt
     from treadle.records.errors import Forbidden as Forbidden
@@ -130,6 +131,7 @@ _HOME = {
     "number": "treadle.define.feature_sets",
     "on": "treadle.define.triggers",
     "pipeline": "treadle.define.steps",
+    "profile": "treadle.entry.profiles",
     "quantile": "treadle.define.aggregates",
     "read_schemas": "treadle.define.schema_reader",
     "register": "treadle.define.operations",
