@@ -269,6 +269,12 @@ CASES: dict[str, Case] = {
         pl.DataFrame({"x": NORMAL * 1.2 + 3}),
         previous=pl.DataFrame({"x": rng.normal(12, 6, 3_000)}),
     ),
+    "scale_changed": Case(
+        column("float"),
+        pl.DataFrame({"x": NORMAL * 2.2046226}),
+        pl.DataFrame({"x": NORMAL * 1.3}),
+        previous=pl.DataFrame({"x": rng.normal(12, 6, 3_000)}),
+    ),
     "category_share_changed": Case(
         column("string", "drift = 0.1"),
         pl.DataFrame({"x": SKEWED}),

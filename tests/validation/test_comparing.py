@@ -12,7 +12,7 @@ from treadle.define.schema_reader import parse_schema
 from treadle.records.quantile_sketch import Quantiles
 from treadle.stages.validation.profile.builder import profile_frame
 from treadle.stages.validation.schema.clock_shift import shifted_hours
-from treadle.stages.validation.schema.units import SWAPS, moved, swapped_unit
+from treadle.stages.validation.schema.units import GUESSED, SURE, SWAPS, moved, swapped_unit
 from treadle.stages.validation.schema.validate import validate
 
 MIXED = parse_schema(
@@ -61,6 +61,23 @@ def test_every_swap_of_units_is_named(words):
     before = Quantiles().add(rng.gamma(4, 6, 5_000) - 5)
     now = Quantiles().add((rng.gamma(4, 6, 5_000) - 5) * factor + offset)
     assert swapped_unit(now, before) == words
+
+
+def test_an_honest_change_of_level_is_never_said_surely_to_be_a_unit():
+    rng = np.random.default_rng(8)
+    shapes = [
+        lambda: rng.normal(12, 6, 1_000),
+        lambda: rng.lognormal(1, 0.8, 1_000),
+        lambda: rng.uniform(1, 100, 1_000),
+    ]
+    found = []
+    for shape in shapes:
+        assert swapped_unit(Quantiles().add(shape()), Quantiles().add(shape())) is None
+        factors = np.exp(rng.uniform(np.log(0.3), np.log(3), 60))
+        found += [swapped_unit(Quantiles().add(shape() * f), Quantiles().add(shape())) for f in factors]
+    assert sum(words in SURE for words in found) <= 2
+    # Some look like miles for km: they are of the kind that is told and stops nothing.
+    assert sum(words in GUESSED for words in found) > 20
 
 
 @pytest.mark.parametrize(

@@ -140,8 +140,10 @@ _TIME = (
 )  # fmt: skip
 
 _CHANGE = (
-    Kind("unit_changed", "change", "Values were multiplied or moved like a change of unit: ×10, ×1000, °F for °C.",
+    Kind("unit_changed", "change", "Values were multiplied or moved by a change of unit: ×10, ×1000, °F for °C, a turned sign.",
          "[columns.X] unit", seen=_PAIR),
+    Kind("scale_changed", "change", "Values were multiplied by a small factor that may be a unit (km for miles) or honest.",
+         "[columns.X] unit", seen=_PAIR, nature=Nature.CHANGED, severity=_WARN),
     Kind("category_share_changed", "change", "The share of one category has moved (L∞ distance).",
          "[columns.X] drift, skew", seen=_PAIR, nature=Nature.CHANGED, severity=_WARN,
          peer=("COMPARATOR_L_INFTY_HIGH",)),

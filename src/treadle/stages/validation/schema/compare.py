@@ -26,7 +26,7 @@ from treadle.records.quantile_sketch import RANK_ERROR, ks_distance
 from treadle.records.schemas import ColumnSchema, Comparison, DatasetSchema
 from treadle.stages.validation.schema.facts import Breach
 from treadle.stages.validation.schema.findings import anomaly
-from treadle.stages.validation.schema.units import swapped_unit
+from treadle.stages.validation.schema.units import SURE, swapped_unit
 from treadle.stages.validation.schema.words import share
 
 Against = Literal["previous", "training"]
@@ -197,7 +197,7 @@ def _unit(name: str, now: ColumnProfile, before: ColumnProfile, schema: ColumnSc
     found = swapped_unit(now.sketch, before.sketch)
     if found is not None:
         yield anomaly(
-            "unit_changed", name, f"values are the previous ones {found}",
+            "unit_changed" if found in SURE else "scale_changed", name, f"values are the previous ones {found}",
             rules=schema, rule="unit", table=f"columns.{key_text(name)}", against="previous",
             accept=[("unit", "false")], breach=Breach(now.present, now.present, exact=False),
         )  # fmt: skip
