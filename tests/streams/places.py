@@ -70,7 +70,12 @@ def orders_and_garbage(count: int, seed: int) -> tuple[list[bytes], int]:
 
 @contextmanager
 def serving(
-    folder: Path, orders: tr.Source, *, streams: Streams | None = None, data: Path | None = None
+    folder: Path,
+    orders: tr.Source,
+    *,
+    streams: Streams | None = None,
+    data: Path | None = None,
+    portion: int = 2_000,
 ) -> Iterator[Live]:
     """Yield a running server whose stores are in the folder."""
     folder.mkdir(exist_ok=True, parents=True)
@@ -79,9 +84,9 @@ def serving(
     try:
         with opened(folder, online=online, clock=ShiftedClock(NOW)) as world:
             ours = replace(world, project=project(orders), streams=opener)
-            live = Live(ours, data=data, pace=Pace(tables=0.05, sync=0.05, loop=1.0))
-            live.start()
+            live = Live(ours, data=data, pace=Pace(tables=0.05, sync=0.05, loop=1.0, portion=portion))
             try:
+                live.start()
                 yield live
             finally:
                 live.stop()

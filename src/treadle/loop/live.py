@@ -35,7 +35,7 @@ from treadle.loop.pushed_online import PushedOnline
 from treadle.loop.pushed_store import event_sources, make_flusher, refreshed
 from treadle.loop.pushed_tables import EventFlusher
 from treadle.loop.stored import load_store
-from treadle.loop.streams import Consumer, consumed, open_stream
+from treadle.loop.streams import BATCH, Consumer, consumed, open_stream
 from treadle.loop.training import Store
 from treadle.loop.wheel import Wheel
 from treadle.loop.world import World
@@ -67,6 +67,8 @@ class Pace:
     """Predictions reach their tables this often, by the world's clock; each flush is one file."""
     streams: float = 0.01
     """Seconds between two portions of a stream."""
+    portion: int = BATCH
+    """At most so many messages of a stream in one portion."""
     tables: float = 10.0
     """Seconds after which pushed events reach their tables; each time is one file a source."""
 
@@ -334,6 +336,7 @@ class Live:
                     intake=intake,
                     metadata=self.world.metadata,
                     clock=self.world.clock,
+                    batch=self._pace.portion,
                 )
                 self.consumers[source.name] = consumer
                 self._repeat(f"stream {source.name}", consumer.turn, self._pace.streams)
