@@ -27,7 +27,9 @@ class WindowTable:
         self.view = view
         self._keys = KeyCodes(rows, view.entity.keys)
         codes, times = self._keys.of(rows), Times.of(rows)
-        order = np.lexsort((times.row, times.created_time, times.event_time, codes))
+        channels = channels_of(view.features)
+        ties = (times.row, times.created_time) if any(c.kind == "event" for c in channels) else ()
+        order = np.lexsort((*ties, times.event_time, codes))
         order = order[(codes[order] >= 0) & ~times.tombstone[order]]
         event_time = times.event_time[order]
         self._known_at = times.known_at[order]
@@ -40,7 +42,7 @@ class WindowTable:
         ordered = (
             rows.select(view.value_columns)[order] if view.value_columns else pl.DataFrame(height=len(order))
         )
-        self._each = contributions(view, channels_of(view.features), ordered)
+        self._each = contributions(view, channels, ordered)
         self._ranged: dict[Channel, Ranged] = {}
 
     def lookup(self, spine: pl.DataFrame, at: Ints) -> pl.DataFrame:
