@@ -26,7 +26,7 @@ from treadle.stages.features.partition import MOST, merge, partition_of, places_
 _WORKING = 4
 """A lookup holds about this many times the rows it is given: the rows, their order, what it makes of them."""
 _BATCH = 1 << 17
-"""Rows read at a time."""
+"""Rows read at a time, at least."""
 _TEXT = 32
 """Bytes reckoned for a text."""
 
@@ -142,20 +142,20 @@ class Spill:
         self._nothing = pl.DataFrame(schema=schema)
 
     def take(self, rows: pl.LazyFrame, keys: list[str], parts: int, memory: int | None) -> None:
-        """Read all rows once, and write each to its partition's file, in the order they come."""
-        if parts == 1 and memory is None:
-            self._write(0, rows.collect())
+        """Read all rows once, and write each to its partition's file, in the order they come.
+
+        They are read in slices: a reader of batches works ahead, and holds several row groups of a file at a time.
+        """
+        if memory is None:
+            self._divide(rows.collect(), keys, parts)
             return
-        share = None if memory is None else memory // 8
-        batches: list[pl.DataFrame] = []
-        held: float = 0
-        for batch in rows.collect_batches(chunk_size=_BATCH, maintain_order=True):
-            batches.append(batch)
-            held += batch.estimated_size()
-            if share is not None and held > share:
-                self._divide(batches, keys, parts)
-                batches, held = [], 0
-        self._divide(batches, keys, parts)
+        step = max(_BATCH, memory // 8 // row_bytes(rows.collect_schema()))
+        read, last = 0, step
+        while last == step:
+            slice_ = rows.slice(read, step).collect()
+            last = slice_.height
+            read += last
+            self._divide(slice_, keys, parts)
 
     def rows(self, part: int) -> pl.DataFrame:
         """Return a partition's rows."""
@@ -171,11 +171,9 @@ class Spill:
                     found.append(file.read(int.from_bytes(head, "little")))
         return found or [pack_frame(self._nothing)]
 
-    def _divide(self, batches: list[pl.DataFrame], keys: list[str], parts: int) -> None:
-        if batches:
-            rows = pl.concat(batches)
-            for part, inside in split(rows, partition_of(rows, keys, parts)):
-                self._write(part, inside)
+    def _divide(self, rows: pl.DataFrame, keys: list[str], parts: int) -> None:
+        for part, inside in split(rows, partition_of(rows, keys, parts)):
+            self._write(part, inside)
 
     def _write(self, part: int, rows: pl.DataFrame) -> None:
         packed = pack_frame(rows)
