@@ -165,6 +165,8 @@ def test_data_that_changes_is_taken_whole_and_bad_data_is_refused_with_every_fau
         eventually(lambda: server.infer(parcel(1, "west"))[0] == 200, "the new depot")
         assert server.status()["data"]["faults"] == []
         assert "new data was refused" in server.errors.read_text()
+        assert "looked at again as soon as they change" in server.errors.read_text()
+        assert "run the same command again" not in server.errors.read_text()
     finally:
         server.stop()
 

@@ -63,6 +63,7 @@ def test_machines_are_told_files_and_next_commands(tmp_path):
     assert said["folder"] == str(tmp_path / "corner_shop")
     assert "corner_shop/features.py" in said["files"]
     assert said["next"][0] == "cd corner_shop"
+    assert "treadle up --project corner_shop --home home --from 2025-07-01" in said["next"]
 
 
 def test_here_means_into_the_present_folder(tmp_path):

@@ -129,7 +129,7 @@ def next_steps(name: str, *, here: bool) -> list[str]:
         *([] if here else [f"cd {name}"]),
         f"python -m {name}.data data",
         f"treadle run train_returns --project {name} --data data --home home",
-        f"treadle up --project {name} --home home --from {DATA_ENDS}  # the data ends there; else the clock is today's",
+        f"treadle up --project {name} --home home --from {DATA_ENDS}",
         f"treadle replay --project {name} --data data --home replayed",
     ]
 
