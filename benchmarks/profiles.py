@@ -35,9 +35,9 @@ ROW_GROUP = 100_000
 
 PEAK = """
 import resource, sys
-import polars as pl
-from treadle.stages.validation.profile.builder import profile_frame
-found = profile_frame(pl.scan_parquet(sys.argv[1]), "rows")
+from pathlib import Path
+from treadle.stages.validation.profile.builder import parquet_batches, profile_frame
+found = profile_frame(parquet_batches(Path(sys.argv[1])), "rows")
 print(found.rows, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 

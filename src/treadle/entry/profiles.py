@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from treadle.loop.profiling import ProfileReport
     from treadle.records.profiles import Profile
+    from treadle.stages.validation.profile.builder import Batches
 
 
 @runtime_checkable
@@ -64,10 +65,11 @@ def profile(
     from treadle.records.profiles import Profile
     from treadle.stages.validation.profile.builder import profile_frame
 
-    found, rows = open_rows(data, Path(home))
+    found, rows = _stream(data, Path(home))
     before = reference
     if reference is not None and not isinstance(reference, Profile):
-        before = profile_frame(*reversed(open_rows(reference, Path(home))))  # type: ignore[arg-type]  # (rows, name)
+        called, others = _stream(reference, Path(home))
+        before = profile_frame(others, called)
     return examine(
         rows,
         name or found,
@@ -77,6 +79,16 @@ def profile(
         row_id=row_id,
         reference=before if isinstance(before, Profile) else None,
     )
+
+
+def _stream(data: Data, home: Path) -> tuple[str, Batches]:
+    """Return name and rows as `open_rows` does, a Parquet file in batches of its own: they need less memory."""
+    from treadle.stages.validation.profile.builder import parquet_batches
+
+    name, rows = open_rows(data, home)
+    if isinstance(data, (str, Path)) and Path(data).suffix == ".parquet" and Path(data).is_file():
+        return name, parquet_batches(Path(data))
+    return name, rows
 
 
 def open_rows(data: Data, home: Path) -> tuple[str, pl.DataFrame | pl.LazyFrame]:

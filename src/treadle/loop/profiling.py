@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import polars as pl
-
 from treadle.loop.profile_found import Found
 from treadle.loop.profile_report import profile_html
 from treadle.loop.profile_summary import profile_text, report_json
@@ -12,7 +10,7 @@ from treadle.records.digests import Json
 from treadle.records.instants import Instant
 from treadle.records.profiles import Profile
 from treadle.stages.validation.profile.associations import associate
-from treadle.stages.validation.profile.builder import ProfileBuilder, batches
+from treadle.stages.validation.profile.builder import Batches, ProfileBuilder, batches
 from treadle.stages.validation.profile.sample import RowSample
 
 
@@ -41,7 +39,7 @@ class ProfileReport(Found):
 
 
 def examine(
-    rows: pl.DataFrame | pl.LazyFrame,
+    rows: Batches,
     name: str,
     *,
     made: Instant,
@@ -51,7 +49,7 @@ def examine(
     row_id: str | None = None,
     reference: Profile | None = None,
 ) -> ProfileReport:
-    """Return what one pass over the rows finds; a lazy frame is streamed in constant memory.
+    """Return what one pass over the rows finds; lazy frames and batches in constant memory.
 
     Args:
         rows: the data.
@@ -72,4 +70,5 @@ def examine(
     for batch in batches(rows):
         builder.add(batch)
         sample.add(batch)
+        del batch  # or it would still be there while the next one is read
     return ProfileReport(builder.build(), associate(sample.rows(), label), made, reference)
