@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from treadle.adapters.blobs import LocalBlobs
     from treadle.loop.world import World
     from treadle.ports.clock import Clock
+    from treadle.ports.lineage import LineageTransport
     from treadle.ports.metadata import Metadata
     from treadle.ports.online import Online
     from treadle.ports.outside import Outside
@@ -42,6 +43,9 @@ HOME_VERSION = 1
 PATH_CHARACTERS = frozenset(string.ascii_letters + string.digits + "/_-.,=+&'();:@~$!")
 """Tables are read by URI, and Polars (2.1) looks for the files of a URI under its percent-encoded name."""
 WORKERS = 2
+LINEAGE_URL = "TREADLE_OPENLINEAGE_URL"
+LINEAGE_KEY = "TREADLE_OPENLINEAGE_KEY"
+"""The secrets that say where OpenLineage events are sent, and with which bearer token."""
 ONLINE_URL = "TREADLE_ONLINE_URL"
 """The secret that names a Redis for online features, as `redis://host:6379/0#NAMESPACE`; the namespace may be left out."""
 
@@ -460,6 +464,29 @@ def open_streams(home: Home) -> Streams:
 
     owner = digest_value([platform.node(), str(home.folder)])[:16]
     return OpenStreams(LocalSecrets.of_process(), owner)
+
+
+def lineage_transport() -> LineageTransport | None:
+    """Return where lineage events are sent, by the secret `TREADLE_OPENLINEAGE_URL`; None where it is not set.
+
+    Raises:
+        InvalidInput: it is no http(s) URL.
+    """
+    from treadle.adapters.secrets import LocalSecrets
+    from treadle.records.secrets import SecretRef
+
+    secrets = LocalSecrets.of_process()
+    try:
+        url = secrets.get(SecretRef(LINEAGE_URL))
+    except NotReady:
+        return None
+    try:
+        key = secrets.get(SecretRef(LINEAGE_KEY))
+    except NotReady:
+        key = None
+    from treadle.adapters.lineage_http import HttpLineage
+
+    return HttpLineage(url, key)
 
 
 def need(extra: str, module: str) -> None:

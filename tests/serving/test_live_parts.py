@@ -375,6 +375,7 @@ def test_the_whole_thing_starts_answers_and_stops_with_everything_flushed(world,
     assert world.tables.rows("predictions/late") == 20
     assert {name: thread.fault for name, thread in live.threads.items()} == {
         "feed": None,
+        "lineage": None,
         "log": None,
         "loop": None,
     }

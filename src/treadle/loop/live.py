@@ -29,6 +29,7 @@ from treadle.loop.champions import Champions
 from treadle.loop.data_watch import DataWatch
 from treadle.loop.freshness import stale_views
 from treadle.loop.intake import Intake, not_open
+from treadle.loop.lineage import LineageFollower, LineageSender
 from treadle.loop.live_feed import LiveFeed
 from treadle.loop.periodic import Periodic
 from treadle.loop.pushed_online import PushedOnline
@@ -39,6 +40,7 @@ from treadle.loop.streams import BATCH, Consumer, consumed, open_stream
 from treadle.loop.training import Store
 from treadle.loop.wheel import Wheel
 from treadle.loop.world import World
+from treadle.ports.lineage import LineageTransport
 from treadle.records.errors import NotFound, NotReady, TreadleError
 from treadle.records.instants import DAY, HOUR, MINUTE, Duration, Instant, iso
 from treadle.records.intake import Accepted
@@ -102,6 +104,7 @@ class Live:
         data: a folder, or the URL of one in object storage, to watch for new data, if any.
         pace: how often what is done.
         keeping: how pushed events are judged, and for how long they are remembered.
+        lineage: where lineage events are sent, if anywhere; they are in the journal anyway.
         say: called with a sentence about each thing worth knowing; may be called by any thread.
     """
 
@@ -109,6 +112,7 @@ class Live:
         self,
         world: World,
         *,
+        lineage: LineageTransport | None = None,
         data: Path | str | None = None,
         pace: Pace | None = None,
         keeping: Keeping | None = None,
@@ -120,6 +124,8 @@ class Live:
         self.synced = world.predictions.end()
         self.wheel: Wheel | None = None
         self._say = say
+        self._follower = LineageFollower(world.project, world.metadata)
+        self._sender = None if lineage is None else LineageSender(world.metadata, lineage, self.tell)
         self.intake: Intake | None = None
         """Takes in events, from the start on."""
         self.consumers: dict[str, Consumer] = {}
@@ -165,6 +171,7 @@ class Live:
         self._repeat("loop", self.wheel.turn, self._pace.loop)
         if self.data is not None:
             self._repeat("data", self._data_once, self._pace.data)
+        self._repeat("lineage", self._lineage_once, self._pace.loop)
 
     def stop(self) -> None:
         """End the threads; what was answered is durable in the log and in its table.
@@ -287,6 +294,11 @@ class Live:
                 self.tell(f"endpoint {name!r} answers with version {version}")
             elif champions.fault is not None and champions.fault != had:
                 self.tell(f"endpoint {name!r}: {champions.fault}")
+
+    def _lineage_once(self) -> None:
+        self._follower.follow(self.world.clock.now())
+        if self._sender is not None:
+            self._sender.send()
 
     def _data_once(self) -> None:
         if self.data is None or self.wheel is None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from treadle.bootstrap import Home as OpenedHome
-from treadle.bootstrap import open_world
+from treadle.bootstrap import lineage_transport, open_world
 from treadle.entry.cli._data import data_root
 from treadle.entry.cli._homes import open_project
 from treadle.entry.cli._log import check_log
@@ -96,7 +96,9 @@ def up(
         token = admin_token(opened.folder, os.environ.get(VARIABLE), renew=new_token)
         if token.shown is not None:
             note(f"admin token (shown this once; the home keeps only its digest): {token.shown}")
-        live = Live(world, data=None if data is None else data_root(data), say=note)
+        live = Live(
+            world, data=None if data is None else data_root(data), lineage=lineage_transport(), say=note
+        )
 
         def ready(url: str) -> None:
             _say_ready(live, url, token, as_json=as_json)
