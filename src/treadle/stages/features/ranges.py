@@ -121,8 +121,9 @@ class Ranged:
         out: Floats = np.zeros(len(starts))
         ranks, different = self._ranks
         for rows, owners, places in walk(starts, ends):
-            pairs = np.unique(owners * len(different) + ranks[places])
-            out[rows] = np.bincount(pairs // max(len(different), 1), minlength=len(rows))
+            pairs = np.sort(owners * len(different) + ranks[places])
+            new = np.diff(pairs, prepend=-1) != 0
+            out[rows] = np.bincount(pairs[new] // max(len(different), 1), minlength=len(rows))
         return out
 
     def _quantiles(self, level: float, starts: Ints, ends: Ints) -> pl.Series:
