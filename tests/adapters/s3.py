@@ -1,6 +1,8 @@
 """Object storage for tests: moto's S3 server on loopback, with credentials in the environment."""
 
 import itertools
+import subprocess
+import sys
 import urllib.request
 
 import pytest
@@ -8,16 +10,25 @@ import pytest
 _numbers = itertools.count()
 
 
+SERVER = """
+import logging, sys
+from moto.server import ThreadedMotoServer
+logging.getLogger("werkzeug").setLevel(logging.ERROR)
+running = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+running.start()
+print("http://%s:%s" % running.get_host_and_port(), flush=True)
+sys.stdin.read()
+"""
+
+
 @pytest.fixture(scope="session")
 def s3_server():
-    """The URL of an S3 server."""
-    from moto.server import ThreadedMotoServer
-
-    running = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    running.start()
-    host, port = running.get_host_and_port()
-    yield f"http://{host}:{port}"
-    running.stop()
+    """The URL of an S3 server, a process of its own: some calls of clients hold the interpreter's lock."""
+    with subprocess.Popen(
+        [sys.executable, "-c", SERVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        yield process.stdout.readline().strip()
+        process.kill()
 
 
 @pytest.fixture

@@ -16,9 +16,9 @@ import fcntl
 import json
 import os
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Literal
 
 import polars as pl
@@ -56,6 +56,9 @@ class DeltaTables:
         self._root = Path(root)
         self._root.mkdir(parents=True, exist_ok=True)
         self._durable = durable
+        self._begin()
+
+    def _begin(self) -> None:
         # Writers and readers have handles of their own, so that no reader waits for an append in progress.
         self._writing: dict[str, DeltaTable] = {}
         self._reading: dict[str, DeltaTable] = {}
@@ -71,34 +74,12 @@ class DeltaTables:
     ) -> int:
         """See `Tables.append`. About 8 ms for a small frame."""
         rows = storable(frame, where=f"table {check_table_name(name)}")
-        with self._lease(name):
-            handle = self._current(name)
-            if handle is None:
-                return self._create(name, rows, writer)
-            if _committed(handle, writer):
-                return handle.version()
-            stored = _schema(handle)
-            if faults := schema_faults(rows.schema, stored, evolve=evolve):
-                raise InvalidInput(
-                    f"the rows do not fit table {name!r}; nothing was written",
-                    where=f"table {name} version {handle.version()}",
-                    fix="make the columns those of the table, or overwrite the table",
-                    faults=faults,
-                )
-            new = [column for column in rows.columns if column not in stored]
-            rows = rows.select([*stored.names(), *new])
-            return self._write(name, handle, rows, writer, "append", "merge" if new else None)
+        return self._committing(name, lambda: self._append(name, rows, writer, evolve=evolve))
 
     def overwrite(self, name: str, frame: pl.DataFrame, *, writer: tuple[str, int] | None = None) -> int:
         """See `Tables.overwrite`."""
         rows = storable(frame, where=f"table {check_table_name(name)}")
-        with self._lease(name):
-            handle = self._current(name)
-            if handle is None:
-                return self._create(name, rows, writer)
-            if _committed(handle, writer):
-                return handle.version()
-            return self._write(name, handle, rows, writer, "overwrite", "overwrite")
+        return self._committing(name, lambda: self._overwrite(name, rows, writer))
 
     def read(self, name: str, *, version: int | None = None) -> pl.LazyFrame:
         """See `Tables.read`. Opening costs 3 to 25 ms; the files are read when the frame is collected."""
@@ -111,11 +92,12 @@ class DeltaTables:
 
     def exists(self, name: str) -> bool:
         """See `Tables.exists`."""
-        return _is_table(self._path(name))
+        check_table_name(name)
+        return self._holds(name)
 
     def names(self) -> list[str]:
         """See `Tables.names`. Walks the folder, not into the tables."""
-        return sorted(_tables_below(self._root, ""))
+        return sorted(self._below(""))
 
     def writer_number(self, name: str, writer_id: str) -> int | None:
         """See `Tables.writer_number`."""
@@ -147,17 +129,69 @@ class DeltaTables:
     def compact(self, name: str) -> int:
         """See `Tables.compact`. The merged files stay on disk for the earlier versions."""
         check_table_name(name)
-        with self._lease(name):
-            handle = self._current(name)
-            if handle is None:
-                raise NotFound.among("table", name, self.names())
-            before = handle.version()
-            handle.optimize.compact()
-            self._flush(name, range(before + 1, handle.version() + 1))
-            return handle.version()
+        return self._committing(name, lambda: self._compact(name))
 
-    def _path(self, name: str) -> Path:
-        return self._root / check_table_name(name)
+    def _committing(self, name: str, write: Callable[[], int]) -> int:
+        """Write as the table's one writer; returns the version."""
+        with self._lease(name):
+            return write()
+
+    def _append(self, name: str, rows: pl.DataFrame, writer: tuple[str, int] | None, *, evolve: bool) -> int:
+        handle = self._current(name)
+        if handle is None:
+            return self._create(name, rows, writer)
+        if _committed(handle, writer):
+            return handle.version()
+        stored = _schema(handle)
+        if faults := schema_faults(rows.schema, stored, evolve=evolve):
+            raise InvalidInput(
+                f"the rows do not fit table {name!r}; nothing was written",
+                where=f"table {name} version {handle.version()}",
+                fix="make the columns those of the table, or overwrite the table",
+                faults=faults,
+            )
+        new = [column for column in rows.columns if column not in stored]
+        rows = rows.select([*stored.names(), *new])
+        return self._write(name, handle, rows, writer, "append", "merge" if new else None)
+
+    def _overwrite(self, name: str, rows: pl.DataFrame, writer: tuple[str, int] | None) -> int:
+        handle = self._current(name)
+        if handle is None:
+            return self._create(name, rows, writer)
+        if _committed(handle, writer):
+            return handle.version()
+        return self._write(name, handle, rows, writer, "overwrite", "overwrite")
+
+    def _compact(self, name: str) -> int:
+        handle = self._current(name)
+        if handle is None:
+            raise NotFound.among("table", name, self.names())
+        before = handle.version()
+        handle.optimize.compact()
+        self._flush(name, range(before + 1, handle.version() + 1))
+        return handle.version()
+
+    # Where tables are: what another place than a folder answers in another way.
+
+    def _where(self, name: str) -> str:
+        """Return the folder or URL of a table."""
+        return str(self._root / check_table_name(name))
+
+    def _options(self) -> dict[str, str] | None:
+        """Return the options of the storage."""
+        return None
+
+    def _properties(self, writer: tuple[str, int] | None) -> CommitProperties | None:
+        """Return what a commit carries."""
+        return CommitProperties(app_transactions=_transactions(writer)) if writer else None
+
+    def _holds(self, name: str) -> bool:
+        return _is_table(self._root / name)
+
+    def _below(self, name: str) -> Iterator[str]:
+        """Yield the names of the tables below a name; those of all for an empty one."""
+        folder = self._root / name
+        return _tables_below(folder, f"{name}/" if name else "") if folder.is_dir() else iter(())
 
     @contextmanager
     def _lease(self, name: str) -> Iterator[None]:
@@ -175,9 +209,9 @@ class DeltaTables:
         if handle is not None:
             handle.update_incremental()
             return handle
-        if not _is_table(self._path(name)):
+        if not self._holds(name):
             return None
-        handle = self._writing[name] = _open(self._path(name), name)
+        handle = self._writing[name] = self._open(name)
         return handle
 
     def _newest(self, name: str) -> DeltaTable:
@@ -188,7 +222,7 @@ class DeltaTables:
             return handle
         if not self.exists(name):
             raise NotFound.among("table", name, self.names())
-        handle = self._reading[name] = _open(self._path(name), name)
+        handle = self._reading[name] = self._open(name)
         return handle
 
     def _at(self, name: str, version: int | None) -> DeltaTable:
@@ -196,25 +230,39 @@ class DeltaTables:
         newest = self.version(name)
         if version is not None and not 0 <= version <= newest:
             raise NotFound(f"table {name!r} has no version {version}", fix=f"its versions are 0 to {newest}")
-        return _open(self._path(name), name, newest if version is None else version)
+        return self._open(name, newest if version is None else version)
+
+    def _open(self, name: str, version: int | None = None) -> DeltaTable:
+        where = self._where(name)
+        try:
+            return DeltaTable(where, version=version, storage_options=self._options())
+        except TableNotFoundError as error:
+            raise NotFound(f"no table named {name!r}", where=where) from error
+        except DeltaError as error:
+            raise Corrupt(
+                f"table {name!r} cannot be opened: {error}",
+                where=f"{where}/{_LOG}",
+                fix="restore the missing or damaged log files",
+            ) from error
 
     def _create(self, name: str, rows: pl.DataFrame, writer: tuple[str, int] | None) -> int:
-        path = self._path(name)
+        where = self._where(name)
         with self._lease(".create"):  # so that of two new tables one cannot appear inside the other
-            for above in path.relative_to(self._root).parents:
-                if above != Path() and _is_table(self._root / above):
+            for above in PurePosixPath(name).parents:
+                if above != PurePosixPath() and self._holds(str(above)):
                     raise Conflict(
-                        f"{name!r} would lie inside table {above.as_posix()!r}", fix="choose another name"
+                        f"{name!r} would lie inside table {str(above)!r}", fix="choose another name"
                     )
-            if path.is_dir() and (inside := sorted(_tables_below(path, f"{name}/"))):
+            if inside := sorted(self._below(name)):
                 raise Conflict(f"{name!r} would lie around table {inside[0]!r}", fix="choose another name")
             failpoint("tables.before_write")
             write_deltalake(
-                path,
+                where,
                 rows,
                 mode="append",
                 configuration=_CONFIGURATION,
-                commit_properties=_properties(writer),
+                commit_properties=self._properties(writer),
+                storage_options=self._options(),
             )
         failpoint("tables.after_commit")
         self._flush(name, range(1))
@@ -232,7 +280,7 @@ class DeltaTables:
         before = handle.version()
         failpoint("tables.before_write")
         write_deltalake(
-            handle, rows, mode=mode, schema_mode=schema_mode, commit_properties=_properties(writer)
+            handle, rows, mode=mode, schema_mode=schema_mode, commit_properties=self._properties(writer)
         )
         failpoint("tables.after_commit")
         self._flush(name, range(before + 1, handle.version() + 1))
@@ -242,7 +290,7 @@ class DeltaTables:
         """Bring the commits and the files they added to the disk, then the folders that list them."""
         if not self._durable:
             return
-        path = self._path(name)
+        path = self._root / name
         for version in versions:
             log = path / _LOG / f"{version:020}.json"
             for line in log.read_bytes().splitlines():
@@ -254,8 +302,8 @@ class DeltaTables:
             _fsync(folder)
 
 
-def _properties(writer: tuple[str, int] | None) -> CommitProperties | None:
-    return None if writer is None else CommitProperties(app_transactions=[Transaction(*writer)])
+def _transactions(writer: tuple[str, int] | None) -> list[Transaction]:
+    return [] if writer is None else [Transaction(*writer)]
 
 
 def _committed(handle: DeltaTable, writer: tuple[str, int] | None) -> bool:
@@ -264,19 +312,6 @@ def _committed(handle: DeltaTable, writer: tuple[str, int] | None) -> bool:
         return False
     number = handle.transaction_version(writer[0])
     return number is not None and number >= writer[1]
-
-
-def _open(path: Path, name: str, version: int | None = None) -> DeltaTable:
-    try:
-        return DeltaTable(path, version=version)
-    except TableNotFoundError as error:
-        raise NotFound(f"no table named {name!r}", where=str(path)) from error
-    except DeltaError as error:
-        raise Corrupt(
-            f"table {name!r} cannot be opened: {error}",
-            where=str(path / _LOG),
-            fix="restore the missing or damaged log files",
-        ) from error
 
 
 def _schema(handle: DeltaTable) -> pl.Schema:
