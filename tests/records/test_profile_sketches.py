@@ -240,6 +240,12 @@ def test_moments_of_parts_are_those_of_the_whole(one: list[float], two: list[flo
         assert value == pytest.approx(exact, rel=1e-7, abs=1e-9 * scale**power * len(whole))
 
 
+@settings(max_examples=300, deadline=None)
+@given(*[st.tuples(st.integers(1, 10**9), *[st.floats(-1e9, 1e9)] * 4)] * 2)
+def test_merging_moments_is_commutative_to_the_bit(one: tuple, two: tuple) -> None:
+    assert Moments(*one).merge(Moments(*two)) == Moments(*two).merge(Moments(*one))
+
+
 def test_moments_keep_their_digits_far_from_zero() -> None:
     values = 1e9 + np.random.default_rng(1).normal(size=200_000)
     found = Moments.of(values)

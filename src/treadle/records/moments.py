@@ -65,18 +65,17 @@ class Moments(Record, frozen=True, array_like=True):
         a, b = self, other
         if not (a.count and b.count):
             return a if a.count else b
-        n = a.count + b.count
+        n, both = a.count + b.count, float(a.count * b.count)
         d = b.mean - a.mean
         step = d / n
-        cross = step * step * a.count * b.count
-        m2 = (a.m2 + b.m2) + d * d / n * a.count * b.count
+        cross = step * step * both
+        m2 = (a.m2 + b.m2) + d * step * both
         m3 = (a.m3 + b.m3) + (
             d * cross * (a.count - b.count) + 3.0 * step * (a.count * b.m2 - b.count * a.m2)
         )
-        squares = float(a.count) ** 2 - float(a.count) * b.count + float(b.count) ** 2
         m4 = (a.m4 + b.m4) + (
-            d * step * cross * squares
-            + 6.0 * step * step * (float(a.count) ** 2 * b.m2 + float(b.count) ** 2 * a.m2)
+            d * step * cross * float(a.count**2 - a.count * b.count + b.count**2)
+            + 6.0 * step * step * (float(a.count**2) * b.m2 + float(b.count**2) * a.m2)
             + 4.0 * step * (a.count * b.m3 - b.count * a.m3)
         )
         return Moments(n, (a.mean * a.count + b.mean * b.count) / n, m2, m3, m4)
