@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -39,11 +40,11 @@ def nats_orders(folder: Path) -> Iterator[tuple[str, Publish]]:
         async def send(messages: Sequence[bytes]) -> None:
             client = await nats.connect(url)
             js = client.jetstream()
-            await js.add_stream(name="orders", subjects=["orders"])
+            stream = await js.add_stream(name="orders", subjects=["orders"])
             for message in messages:
                 await client.publish("orders", message)
             await client.flush(timeout=60)
-            while (await js.stream_info("orders")).state.last_seq < len(messages):
+            while (await js.stream_info("orders")).state.last_seq < stream.state.last_seq + len(messages):
                 await asyncio.sleep(0.01)
             await client.close()
 
@@ -70,12 +71,13 @@ def kafka_orders(folder: Path) -> Iterator[tuple[str, Publish]]:
 def inbox_orders(folder: Path) -> Iterator[tuple[str, Publish]]:
     inbox = folder / "inbox"
     inbox.mkdir()
+    numbers = itertools.count()
 
     def publish(messages: Sequence[bytes]) -> None:
-        for place in range(0, len(messages), 1_000):
+        for place in range(0, len(messages), 400):
             part = folder / "part"
-            part.write_bytes(b"\n".join(messages[place : place + 1_000]))
-            part.rename(inbox / f"orders-{place:06}.jsonl")
+            part.write_bytes(b"\n".join(messages[place : place + 400]))
+            part.rename(inbox / f"orders-{next(numbers):06}.jsonl")
 
     yield str(folder), publish
 

@@ -117,7 +117,8 @@ class Consumer:
         wait_s: float = WAIT_S,
     ) -> None:
         self.source = source
-        self.state = _noted(metadata, source) or StreamState(0, source.path)
+        noted = _noted(metadata, source) or StreamState(0, source.path)
+        self.state = replace(noted, waiting=None)
         self._open_it = open_it
         self._intake = intake
         self._metadata = metadata
@@ -207,7 +208,7 @@ class Consumer:
             duplicates=was.duplicates + duplicates,
             dead_letters=was.dead_letters + dead,
         )
-        self.state = replace(self.state, counts=counts, last_message=self._clock.now())
+        self.state = replace(self.state, counts=counts, last_message=self._clock.now(), waiting=None)
 
     def _offer(self, entries: Sequence[tuple[Message, Row | Undecodable]]) -> tuple[int, int, int]:
         rows = [row for _, row in entries if not isinstance(row, Undecodable)]

@@ -165,6 +165,12 @@ def test_an_array_is_read_item_by_item(inbox: InFolder) -> None:
     assert objects(read(inbox.open(), 2)) == [{"n": 1}, {"n": [2]}]
 
 
+def test_a_line_that_looks_like_an_array_is_a_line(inbox: InFolder) -> None:
+    inbox.put("a.jsonl", b'[1]\n{"n": 1}\n')
+    inbox.put("b.json", b'{"n": 2}\n[2]\n')
+    assert values(read(inbox.open(), 4)) == [b"[1]", b'{"n": 1}', b'{"n": 2}', b"[2]"]
+
+
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [

@@ -20,6 +20,7 @@ from treadle.records.messages import CELLS, CONTENT_TYPE_HEADER, JSON, UNREADABL
 SHOWN: Final = 4_096
 """Bytes of an unreadable file that go into its message."""
 _PORTION: Final = 5_000
+_MARK: Final = b"\xef\xbb\xbf"
 Row: TypeAlias = tuple[int, bytes, dict[str, str]]
 """The row's number, counted from 1, or 0 for the whole file; its bytes; its headers."""
 
@@ -62,16 +63,21 @@ def _rows(file: Path) -> Iterator[Row]:
 
 def _lines(file: Path) -> Iterator[Row]:
     with file.open("rb") as stream:
-        start = stream.read(64).removeprefix(b"\xef\xbb\xbf").lstrip()
-        stream.seek(0)
-        if start.startswith(b"["):
-            items = msgspec.json.decode(stream.read().removeprefix(b"\xef\xbb\xbf"), type=list[msgspec.Raw])
-            yield from ((row, bytes(item), {}) for row, item in enumerate(items, 1))
-            return
         for row, line in enumerate(stream, 1):
-            value = (line.removeprefix(b"\xef\xbb\xbf") if row == 1 else line).strip(b" \t\r\n")
+            value = (line.removeprefix(_MARK) if row == 1 else line).strip(b" \t\r\n")
             if value:
                 yield row, value, {}
+
+
+def _objects(file: Path) -> Iterator[Row]:
+    """Yield the items of an array, or the lines of what is none."""
+    with file.open("rb") as stream:
+        if not stream.read(64).removeprefix(_MARK).lstrip().startswith(b"["):
+            yield from _lines(file)
+            return
+        stream.seek(0)
+        items = msgspec.json.decode(stream.read().removeprefix(_MARK), type=list[msgspec.Raw])
+    yield from ((row, bytes(item), {}) for row, item in enumerate(items, 1))
 
 
 def _cells(file: Path) -> Iterator[Row]:
@@ -116,7 +122,7 @@ def _beginning(file: Path) -> bytes:
 
 
 READERS: Mapping[str, Callable[[Path], Iterator[Row]]] = {
-    ".json": _lines,
+    ".json": _objects,
     ".jsonl": _lines,
     ".ndjson": _lines,
     ".csv": _cells,
