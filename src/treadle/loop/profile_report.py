@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 
+from treadle.loop.profile_cells import brief, coded, three_digits
 from treadle.loop.profile_findings import Remark, remarks
 from treadle.loop.profile_found import Found
+from treadle.loop.profile_moved import moved_section
 from treadle.loop.profile_pictures import coverage, distribution, missing_picture, rows_by_day, strength
 from treadle.loop.profile_summary import shown
-from treadle.pictures.numbers import MINUS, bytes_size, moment, number, share, signed
+from treadle.pictures.numbers import bytes_size, moment, number, share
 from treadle.pictures.report import (
     Block,
     Card,
@@ -29,7 +31,6 @@ from treadle.pictures.report import (
 )
 from treadle.records.associations import Pair
 from treadle.records.instants import DAY
-from treadle.records.profile_distances import ColumnDistance, ProfileComparison
 from treadle.records.profiles import ColumnProfile, Profile
 from treadle.records.quantile_sketch import RANK_ERROR
 
@@ -47,7 +48,7 @@ def profile_html(report: Found) -> str:
     found = remarks(report.profile, report.associations)
     sections = [
         _overview(report, found),
-        *([] if report.reference is None else [_moved(report, report.reference)]),
+        *([] if report.reference is None else [moved_section(report, report.reference)]),
         _columns(report, found),
         *_time(report),
         *_missing(report),
@@ -81,7 +82,7 @@ def _overview(report: Found, found: Sequence[Remark]) -> Section:
     blocks: list[Block] = [Figures(_figures(profile))]
     if found:
         rows = tuple(
-            (State(remark.status, _WORD[remark.status]), f"`{_code(remark.column)}`", remark.words)
+            (State(remark.status, _WORD[remark.status]), f"`{coded(remark.column)}`", remark.words)
             for remark in found[:MOST_ROWS]
         )
         more = f" The first {MOST_ROWS} of {len(found):,}." if len(found) > MOST_ROWS else ""
@@ -117,85 +118,6 @@ def _moment(at: int) -> str:
     return moment(at - at % 1_000_000, zone=False)
 
 
-def _moved(report: Found, reference: Profile) -> Section:
-    comparison = report.comparison
-    assert comparison is not None
-    ordered = sorted(comparison.columns, key=lambda column: -column.distance)
-    head = ("column", "kind", "KS", "PSI'", "largest change of a level", "unseen", "missing", "mean")
-    table = Table(
-        "The largest distances first. Missing: percentage points; mean: standard deviations of the reference.",
-        head,
-        tuple(map(_distance_row, ordered[:MOST_ROWS])),
-    )
-    cards = tuple(
-        Card(
-            distribution(report.profile[one.column], reference[one.column]),
-            _distance_words(one),
-            _distance_facts(one),
-        )
-        for one in ordered[:12]
-        if one.distance > 0
-    )
-    blocks: list[Block] = [Prose(_moved_words(reference, comparison)), table]
-    if cards:
-        blocks += [
-            Prose("The columns that moved most: the reference in grey, the data as an outline."),
-            Gallery(cards),
-        ]
-    return Section("What has moved", tuple(blocks))
-
-
-def _moved_words(reference: Profile, comparison: ProfileComparison) -> str:
-    words = f"Compared with `{_code(reference.name)}`, {comparison.reference_rows:,} rows."
-    if comparison.missing:
-        words += f" Not there any more: {', '.join(f'`{_code(name)}`' for name in comparison.missing[:20])}."
-    if comparison.new:
-        words += f" New: {', '.join(f'`{_code(name)}`' for name in comparison.new[:20])}."
-    return words + " A distance is no alarm: whether it is more than ordinary windows show, a monitor says."
-
-
-def _distance_row(one: ColumnDistance) -> tuple[Cell, ...]:
-    change = (
-        None if one.largest_change is None else f"{_points(one.largest_change)}, `{_code(one.changed_level)}`"
-    )
-    kind = one.kind if one.kind == one.was_kind else f"{one.was_kind} → {one.kind}"
-    return (
-        f"`{_code(one.column)}`",
-        kind,
-        _fixed(one.ks),
-        _fixed(one.psi_corrected),
-        change or "",
-        "" if one.unseen is None else share(one.unseen),
-        _points(one.null_change),
-        _signed(one.mean_shift),
-    )
-
-
-def _signed(value: float | None) -> str:
-    return "" if value is None else f"{value:+.3f}".replace("-", MINUS)
-
-
-def _fixed(value: float | None) -> str:
-    return "" if value is None else f"{max(value, 0.0):.3f}"
-
-
-def _points(change: float) -> str:
-    return f"{signed(round(change * 100, 2))} pp" if change else "0 pp"
-
-
-def _distance_words(one: ColumnDistance) -> str:
-    return f"KS {one.ks:.3f}" if one.ks is not None else f"PSI' {_fixed(one.psi_corrected)}"
-
-
-def _distance_facts(one: ColumnDistance) -> tuple[tuple[str, Cell], ...]:
-    facts: list[tuple[str, Cell]] = [("missing", _points(one.null_change))]
-    if one.mean_shift is not None:
-        facts.append(("mean", f"{signed(round(one.mean_shift, 2))} sd"))
-    if one.unseen is not None:
-        facts.append(("unseen", share(one.unseen)))
-    return tuple(facts)
-
-
 def _columns(report: Found, found: Sequence[Remark]) -> Section:
     said: Mapping[str, list[Remark]] = defaultdict(list)
     for remark in found:
@@ -227,7 +149,7 @@ def _card(column: ColumnProfile, said: Sequence[Remark]) -> Card:
     if column.lengths is not None:
         facts.append(("characters", f"{column.lengths.shortest:,} to {column.lengths.longest:,}"))
     if column.kind == "time" and isinstance(column.low, int) and isinstance(column.high, int):
-        facts += [("first", _brief(shown(column, column.low))), ("last", _brief(shown(column, column.high)))]
+        facts += [("first", brief(shown(column, column.low))), ("last", brief(shown(column, column.high)))]
     note, status = ("", "") if not loud else (loud[0].words, loud[0].status)
     return Card(distribution(column), column.kind, tuple(facts), note, status)
 
@@ -273,7 +195,7 @@ def _missing(report: Found) -> list[Section]:
     pairs = [pair for pair in report.associations.missing_together if abs(pair.pearson or 0.0) >= 0.2]
     if pairs:
         rows = tuple(
-            (f"`{_code(pair.one)}`", f"`{_code(pair.other)}`", _signed(pair.pearson))
+            (f"`{coded(pair.one)}`", f"`{coded(pair.other)}`", three_digits(pair.pearson))
             for pair in pairs[:MOST_ROWS]
         )
         caption = (
@@ -294,7 +216,7 @@ def _together(report: Found) -> list[Section]:
         head = ("column", "and", "Pearson", "Spearman", "Cramér's V", "rows")
         blocks.append(Table("The strongest pairs.", head, tuple(map(_pair_row, strong))))
     if found.left_out:
-        names = ", ".join(f"`{_code(name)}`" for name in found.left_out[:20])
+        names = ", ".join(f"`{coded(name)}`" for name in found.left_out[:20])
         more = " and others" if len(found.left_out) > 20 else ""
         blocks.append(
             Prose(
@@ -306,10 +228,10 @@ def _together(report: Found) -> list[Section]:
 
 def _pair_row(pair: Pair) -> tuple[Cell, ...]:
     return (
-        f"`{_code(pair.one)}`",
-        f"`{_code(pair.other)}`",
-        _signed(pair.pearson),
-        _signed(pair.spearman),
+        f"`{coded(pair.one)}`",
+        f"`{coded(pair.other)}`",
+        three_digits(pair.pearson),
+        three_digits(pair.spearman),
         "" if pair.cramers_v is None else f"{pair.cramers_v:.3f}",
         pair.n,
     )
@@ -321,15 +243,15 @@ def _label(report: Found) -> list[Section]:
         return []
     rows = tuple(
         (
-            f"`{_code(hint.column)}`",
+            f"`{coded(hint.column)}`",
             "its values" if hint.by == "values" else "whether it is there",
             "" if hint.auc is None else f"{hint.auc:.3f}",
-            _signed(hint.spearman),
+            three_digits(hint.spearman),
             hint.n,
         )
         for hint in found.hints[:MOST_ROWS]
     )
-    caption = f"What each column alone says about {_code(found.label)}, the most telling first."
+    caption = f"What each column alone says about {coded(found.label)}, the most telling first."
     words = (
         "A column that knows the label almost by itself (AUC from 0.99) was often made after the label, or from it. It is"
         " then not known when a prediction is asked for: look at how it comes about before a model learns from it."
@@ -368,9 +290,9 @@ def _numbers(profile: Profile) -> Section:
             ("column", "kind", "type", "rows", "nulls", "NaN", "infinite", "bytes"),
             tuple(
                 (
-                    f"`{_code(column.name)}`",
+                    f"`{coded(column.name)}`",
                     column.kind,
-                    _brief(column.dtype),
+                    brief(column.dtype),
                     column.rows,
                     column.nulls,
                     column.nan,
@@ -388,7 +310,7 @@ def _number_row(column: ColumnProfile) -> tuple[Cell, ...]:
     quantiles = [number(value) for value in column.sketch.quantiles([0.01, 0.25, 0.5, 0.75, 0.99]).tolist()]
     moments, run = column.moments, column.longest_run
     return (
-        f"`{_code(column.name)}`",
+        f"`{coded(column.name)}`",
         column.rows,
         number(moments.mean),
         number(moments.std),
@@ -404,10 +326,10 @@ def _text_row(column: ColumnProfile) -> tuple[Cell, ...]:
     assert column.frequent is not None
     top = column.frequent.counters[:1]
     return (
-        f"`{_code(column.name)}`",
+        f"`{coded(column.name)}`",
         column.rows,
         _distinct(column),
-        f"`{_code(str(top[0].value))}`" if top else "",
+        f"`{coded(str(top[0].value))}`" if top else "",
         share(top[0].count / column.frequent.total) if top else "",
         column.lengths.shortest if column.lengths else None,
         column.lengths.longest if column.lengths else None,
@@ -431,14 +353,3 @@ def _distinct(column: ColumnProfile) -> str:
 
 def _number(value: object) -> float | None:
     return float(value) if isinstance(value, (int, float)) else None
-
-
-def _brief(value: object) -> str:
-    text = str(value).removesuffix("T00:00:00Z")
-    return text if len(text) <= 32 else f"{text[:30]}…"
-
-
-def _code(name: object) -> str:
-    """Return a name that can stand between backticks on one line."""
-    text = " ".join(str(name).replace("`", "'").split())
-    return text or "(blank)"
