@@ -22,12 +22,13 @@ from keyword import iskeyword
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+from treadle.adapters.storage import beside, new_storage
 from treadle.define.project import Project
 from treadle.records.digests import digest_value
 from treadle.records.errors import Conflict, Corrupt, InvalidInput, NotFound, NotReady, TreadleError
 
 if TYPE_CHECKING:
-    from treadle.adapters.blobs import LocalBlobs
+    from treadle.adapters.blobs import ObstoreBlobs
     from treadle.loop.world import World
     from treadle.ports.clock import Clock
     from treadle.ports.lineage import LineageTransport
@@ -284,6 +285,9 @@ class Home:
                     shutil.rmtree(entry)
                 elif entry.name not in ("lock", HOME_FILE):
                     entry.unlink()
+            storage = self.storage()
+            if storage is not None:  # what is under the old place is nobody's any more
+                self.note(**_storage_notes(beside(storage)))
 
     def metadata(self) -> Metadata:
         """Open the metadata store."""
@@ -291,17 +295,41 @@ class Home:
 
         return open_metadata(f"sqlite:///{self.folder / 'metadata.db'}")
 
-    def blobs(self) -> LocalBlobs:
-        """Open the blobs."""
-        from treadle.adapters.blobs import local_blobs
+    def storage(self) -> str | None:
+        """Return the URL that the home's tables and blobs are under; None where they are in its folder."""
+        noted = self.notes().get("storage")
+        return noted if isinstance(noted, str) else None
 
-        return local_blobs(self.folder / "blobs")
+    def blobs(self) -> ObstoreBlobs:
+        """Open the blobs.
+
+        Raises:
+            NotReady: the object storage they are in cannot be used.
+        """
+        from treadle.adapters.blobs import ObstoreBlobs, local_blobs
+
+        url = self.storage()
+        if url is None:
+            return local_blobs(self.folder / "blobs")
+        from treadle.adapters.storage import home_options, open_bucket
+
+        return ObstoreBlobs(open_bucket(f"{url}/blobs", home_options()))
 
     def tables(self) -> Tables:
-        """Open the tables."""
-        from treadle.adapters.tables import DeltaTables
+        """Open the tables.
 
-        return DeltaTables(self.folder / "tables")
+        Raises:
+            NotReady: the object storage they are in cannot be used.
+        """
+        url = self.storage()
+        if url is None:
+            from treadle.adapters.tables import DeltaTables
+
+            return DeltaTables(self.folder / "tables")
+        from treadle.adapters.storage import home_options
+        from treadle.adapters.tables_objects import ObjectTables
+
+        return ObjectTables(f"{url}/tables", home_options())
 
     def online(self) -> Online:
         """Open the online store: Redis where the secret `TREADLE_ONLINE_URL` names one, else LMDB in the home.
@@ -360,7 +388,11 @@ def _make(folder: Path) -> None:
             f"{folder} holds files but is not a treadle home, e.g. {min(others)}",
             fix="name an empty or new folder with --home; nothing was changed",
         )
-    _write_notes(folder, {"version": HOME_VERSION})
+    _write_notes(folder, {"version": HOME_VERSION, **_storage_notes(new_storage(os.environ))})
+
+
+def _storage_notes(url: str | None) -> dict[str, object]:
+    return {} if url is None else {"storage": url}
 
 
 @contextmanager

@@ -40,6 +40,9 @@ class ObstoreBlobs:
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
 
+    def close(self) -> None:
+        """Let go of what is held open: nothing, in object storage."""
+
     def put(self, data: bytes) -> Digest:
         """Store the bytes under their digest; see `Blobs.put`. Costs a read when they are there already."""
         digest = digest_bytes(data)

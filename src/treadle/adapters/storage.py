@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
+from secrets import token_hex
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
-import msgspec
-
-from treadle.records.errors import NotReady
+from treadle.records.errors import InvalidInput, NotReady
 from treadle.records.secrets import SecretRef
 
 if TYPE_CHECKING:
@@ -18,6 +18,12 @@ if TYPE_CHECKING:
 
 Options = Mapping[str, str]
 """A storage's options by name, such as `aws_access_key_id`; the environment's hold for those that are not given."""
+
+STORAGE_URL = "TREADLE_STORAGE_URL"
+"""The environment variable that says where a new home puts its tables and blobs, such as `s3://bucket/homes`."""
+STORAGE_OPTIONS = "TREADLE_STORAGE_OPTIONS"
+"""The secret with the options of homes' storage."""
+SCHEMES = ("s3://", "gs://", "az://", "abfs://", "abfss://")
 
 _RETRY_FOR = timedelta(seconds=20)
 """How long a request is tried again: a command is better told soon that a bucket cannot be reached."""
@@ -31,6 +37,8 @@ def storage_options(secrets: Secrets, ref: SecretRef | None) -> Options:
     """
     if ref is None:
         return {}
+    import msgspec
+
     try:
         found: dict[str, str] = msgspec.json.decode(secrets.get(ref).encode(), type=dict[str, str])
     except msgspec.DecodeError:
@@ -39,6 +47,40 @@ def storage_options(secrets: Secrets, ref: SecretRef | None) -> Options:
             fix='write a JSON object of text, such as {"aws_access_key_id": "…", "aws_secret_access_key": "…"}',
         ) from None
     return found
+
+
+def home_options() -> Options:
+    """Return the options of the storage that homes are in; none where no secret `TREADLE_STORAGE_OPTIONS` has them."""
+    from treadle.adapters.secrets import LocalSecrets
+
+    secrets, ref = LocalSecrets.of_process(), SecretRef(STORAGE_OPTIONS)
+    try:
+        secrets.get(ref)
+    except NotReady:
+        return {}
+    return storage_options(secrets, ref)
+
+
+def new_storage(environment: Mapping[str, str]) -> str | None:
+    """Return where a new home puts its tables and blobs: a place that no other home has; None for its own folder.
+
+    Raises:
+        InvalidInput: what `TREADLE_STORAGE_URL` says is no URL of object storage, or holds a password.
+    """
+    url = environment.get(STORAGE_URL)
+    if not url:
+        return None
+    if not url.startswith(SCHEMES) or urlsplit(url).password:
+        raise InvalidInput(
+            f"{STORAGE_URL} is no URL of object storage without a password",
+            fix=f"write s3://bucket/prefix; credentials go into the environment, or into the secret {STORAGE_OPTIONS}",
+        )
+    return f"{url.rstrip('/')}/{token_hex(8)}"
+
+
+def beside(url: str) -> str:
+    """Return another such place beside a home's."""
+    return f"{url.rpartition('/')[0]}/{token_hex(8)}"
 
 
 def split_url(url: str) -> tuple[str, str]:

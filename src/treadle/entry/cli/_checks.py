@@ -104,7 +104,8 @@ def _sqlite() -> Finding:
 
 def _layout(home: Home) -> Iterator[Finding]:
     notes = home.notes()
-    missing = [part for part in PARTS if not (home.folder / part).exists()]
+    parts = PARTS if home.storage() is None else PARTS[:1]  # the others are in object storage
+    missing = [part for part in parts if not (home.folder / part).exists()]
     made_by = f", project {notes['project']}" if notes.get("project") else ""
     if notes.get("version") != 1:
         fix = "use the treadle that made it: pip install --upgrade treadle"
