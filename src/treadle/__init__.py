@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from treadle.define.monitors import auc as auc
     from treadle.define.monitors import calibration as calibration
     from treadle.define.monitors import score_drift as score_drift
+    from treadle.define.monitors import skew as skew
     from treadle.define.operations import evaluate as evaluate
     from treadle.define.operations import register as register
     from treadle.define.operations import split as split
@@ -63,6 +64,7 @@ if TYPE_CHECKING:
     from treadle.define.views import column as column
     from treadle.entry.client import Client as Client
     from treadle.entry.client import connect as connect
+    from treadle.entry.datasets import dataset as dataset
     from treadle.entry.profiles import profile as profile
     from treadle.records.errors import Conflict as Conflict
     from treadle.records.errors import Corrupt as Corrupt
@@ -114,6 +116,7 @@ _HOME = {
     "connect": "treadle.entry.client",
     "count": "treadle.define.aggregates",
     "cyclic": "treadle.define.tracing",
+    "dataset": "treadle.entry.datasets",
     "distinct": "treadle.define.aggregates",
     "evaluate": "treadle.define.operations",
     "every": "treadle.define.triggers",
@@ -139,6 +142,7 @@ _HOME = {
     "score_drift": "treadle.define.monitors",
     "score_drift_alert": "treadle.define.triggers",
     "secret": "treadle.records.secrets",
+    "skew": "treadle.define.monitors",
     "smallest": "treadle.define.aggregates",
     "split": "treadle.define.operations",
     "std": "treadle.define.aggregates",

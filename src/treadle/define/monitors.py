@@ -68,6 +68,30 @@ class CalibrationDrift(Rule, frozen=True, tag="calibration"):
         refuse("calibration rule", [fault for fault in faults if fault])
 
 
+class Skew(Rule, frozen=True, tag="skew"):
+    """Recompute some of the served vectors from the stored rows; see `skew`."""
+
+    sample: float = 0.05
+    least: int = 100
+    most: int = 500
+    warn: float = 0.001
+    alert: float = 0.01
+    tolerance: float = 0.0
+    confidence: float = 0.95
+    min_rows: int = 20
+
+    def __post_init__(self) -> None:
+        faults = [positive_fault("least", self.least), positive_fault("min_rows", self.min_rows)]
+        faults += [share_fault("confidence", self.confidence), share_fault("alert", self.alert)]
+        faults += [
+            None if 0.0 <= self.sample <= 1.0 else f"sample={self.sample!r} must lie between 0 and 1",
+            None if self.most >= self.least else f"most={self.most!r} must not be below least={self.least!r}",
+            None if 0.0 <= self.warn <= self.alert else f"warn={self.warn!r} must lie between 0 and alert",
+            None if 0.0 <= self.tolerance < 1.0 else f"tolerance={self.tolerance!r} must lie between 0 and 1",
+        ]
+        refuse("skew rule", [fault for fault in faults if fault])
+
+
 def score_drift(
     statistic: DriftStatistic = "psi",
     *,
@@ -150,6 +174,47 @@ def calibration(
     )
 
 
+def skew(
+    *,
+    sample: float = 0.05,
+    least: int = 100,
+    most: int = 500,
+    warn: float = 0.001,
+    alert: float = 0.01,
+    tolerance: float = 0.0,
+    confidence: float = 0.95,
+    min_rows: int = 20,
+) -> Skew:
+    """Watch whether served features are what the stored rows say for the same moment.
+
+    Every endpoint is audited so at each tick, with these defaults; a monitor's rule replaces them. Chosen predictions are
+    recomputed at their T and compared feature by feature. There should be no difference at all.
+
+    Args:
+        sample: the share of predictions that is recomputed, chosen by a hash of their ids; 0 turns the audit off.
+        least: so many at least in each audit, if there are that many.
+        most: so many at most.
+        warn: the share of mismatches worth a warning; the interval's lower end has to pass it.
+        alert: the share worth an alert, likewise.
+        tolerance: a relative difference that does not count, for numbers; 0 asks for equal bits.
+        confidence: of the interval.
+        min_rows: with fewer recomputed predictions nothing is said; they are kept for the next audit.
+
+    Raises:
+        InvalidInput: a number out of range.
+    """
+    return Skew(
+        sample=sample,
+        least=least,
+        most=most,
+        warn=warn,
+        alert=alert,
+        tolerance=tolerance,
+        confidence=confidence,
+        min_rows=min_rows,
+    )
+
+
 @dataclass(frozen=True, slots=True, init=False)
 class Monitor:
     """What is watched of an endpoint.
@@ -162,6 +227,7 @@ class Monitor:
         drift: how the scores are watched; None: not.
         performance: how the AUC on known labels is watched; None: not.
         calibration: how mean score against base rate is watched; None: not.
+        skew: how served features are held against the stored rows; None: as every endpoint's are, see `skew`.
 
     Raises:
         InvalidInput: the parts don't fit together; every fault is listed.
@@ -174,6 +240,7 @@ class Monitor:
     drift: ScoreDrift | None
     performance: AucDrop | None
     calibration: CalibrationDrift | None
+    skew: Skew | None = None
 
     def __init__(
         self,
@@ -185,19 +252,22 @@ class Monitor:
         drift: ScoreDrift | None = None,
         performance: AucDrop | None = None,
         calibration: CalibrationDrift | None = None,
+        skew: Skew | None = None,
     ) -> None:
         span, step = duration(window), duration(every)
         faults = [name_fault("monitor", name), positive_fault("window", span), positive_fault("every", step)]
-        if drift is None and performance is None and calibration is None:
-            faults.append(f"monitor {name!r} watches nothing: give drift, performance or calibration")
+        if drift is None and performance is None and calibration is None and skew is None:
+            faults.append(f"monitor {name!r} watches nothing: give drift, performance, calibration or skew")
         refuse(f"monitor {name!r}", [fault for fault in faults if fault])
-        parts = (name, endpoint or name, span, step, drift, performance, calibration)
+        parts = (name, endpoint or name, span, step, drift, performance, calibration, skew)
         for slot, value in zip(self.__slots__, parts, strict=True):
             object.__setattr__(self, slot, value)
 
     def as_json(self) -> Json:
         """Return the monitor as plain JSON values, equal for equal monitors; durations are microseconds."""
-        plain: Json = msgspec.json.decode(msgspec.json.encode(self))
+        plain: dict[str, Json] = msgspec.json.decode(msgspec.json.encode(self))
+        if self.skew is None:  # what monitors were before they could audit keeps its digest
+            del plain["skew"]
         return plain
 
     @classmethod
@@ -216,4 +286,5 @@ class Monitor:
             drift=plain.drift,
             performance=plain.performance,
             calibration=plain.calibration,
+            skew=plain.skew,
         )

@@ -14,6 +14,7 @@ from treadle.define.endpoints import Endpoint
 from treadle.define.monitors import Monitor
 from treadle.loop.readings import read_monitor
 from treadle.loop.requests import pending_request
+from treadle.loop.skew import SkewAudits
 from treadle.loop.stopwatch import Stopwatch
 from treadle.loop.training import Store
 from treadle.loop.triggers import decide
@@ -66,6 +67,7 @@ class Controller:
         self._watch = watch
         self._flusher = PredictionFlusher(world.project.endpoints, world.predictions, world.tables)
         self._readings: dict[str, _Readings] = {}
+        self.skew = SkewAudits(world)
 
     def use(self, store: Store) -> None:
         """Go on with newly stored rows."""
@@ -106,16 +108,20 @@ class Controller:
                 return
             due = [monitor for monitor in self._world.project.monitors if self._is_due(view, monitor, at)]
             earlier = self._recent_readings(view, at)
+            self.skew.follow(view)
         readings = [reading for monitor in due for reading in self._read(monitor, at)]
-        if not readings and not self._world.project.triggers:
+        audited = self.skew.read(self._store, at)
+        if not readings and not audited and not self._world.project.triggers:
             return
         with self._world.metadata.begin() as unit:
             self._record_readings(unit, readings, earlier, at)
+            self.skew.record(unit, audited)
             decision = decide(
                 self._world.project.triggers, [*earlier, *readings], self._histories(unit, at), at
             )
             self._record_decision(unit, decision, bool(due), at)
             unit.journal.append("loop.ticked", key, at, {"readings": len(readings)}, key=key)
+        self.skew.accept(audited)
         failpoint("controller.after_decision")
 
     def _is_due(self, view: View, monitor: Monitor, at: Instant) -> bool:

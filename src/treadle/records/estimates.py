@@ -147,6 +147,22 @@ class Calibration(Record, frozen=True, kw_only=True):
         )
 
 
+def share_interval(successes: int, n: int, confidence: float = 0.95) -> Interval:
+    """Return the two-sided interval of a share by Wilson's score method (1927); of no rows it is 0…1.
+
+    It stays within 0 and 1 and is no point at a share of exactly 0 or 1.
+    """
+    if n <= 0:
+        return Interval(low=0.0, high=1.0, confidence=confidence)
+    z = normal_quantile((1.0 + confidence) / 2.0)
+    share, spread = successes / n, z * z / n
+    centre = share + spread / 2.0
+    reach = math.sqrt(spread * (share * (1.0 - share) + spread / 4.0))
+    low = 0.0 if successes == 0 else (centre - reach) / (1.0 + spread)
+    high = 1.0 if successes == n else (centre + reach) / (1.0 + spread)
+    return Interval(low=low, high=high, confidence=confidence)
+
+
 def _quantile(p: float, clusters: int | None) -> float:
     return normal_quantile(p) if clusters is None else student_quantile(p, max(clusters - 1, 1))
 
