@@ -61,3 +61,7 @@ class Datasets(DatasetsView, Protocol):
     def set_tag(self, name: str, version: int, tag: str, value: str, at: Instant) -> None:
         """Set or overwrite a tag. Event `dataset.tagged`."""
         ...
+
+    def delete_tag(self, name: str, version: int, tag: str, at: Instant) -> None:
+        """Remove a tag; one that is not there is removed already. Event `dataset.untagged`, if it was there."""
+        ...

@@ -71,6 +71,25 @@ class DatasetsContract:
             assert same.version == 3
             assert view.datasets.find("flights", "00" * 32) is None
 
+    def test_removed_tag_is_gone_and_removing_it_again_changes_nothing(self, metadata: Metadata) -> None:
+        with metadata.begin() as unit:
+            for _ in range(2):
+                unit.datasets.register("flights", AT, schema_hash=DIGEST, content_hash=DIGEST, rows=1)
+            for version in (1, 2):
+                unit.datasets.set_tag("flights", version, "quality", "good", AT)
+            unit.datasets.delete_tag("flights", 1, "quality", AT)
+        with metadata.begin() as unit:
+            before = unit.journal.end()
+            unit.datasets.delete_tag("flights", 1, "quality", AT)
+            assert unit.journal.end() == before
+            with pytest.raises(NotFound):
+                unit.datasets.delete_tag("flights", 3, "quality", AT)
+        with metadata.read() as view:
+            assert [dict(found.tags) for found in view.datasets.versions("flights")] == [
+                {"quality": "good"},
+                {},
+            ]
+
     def test_unknown_dataset_or_parent_is_not_found(self, metadata: Metadata) -> None:
         with metadata.begin() as unit:
             unit.datasets.register("flights", AT, schema_hash=DIGEST, content_hash=DIGEST, rows=1)

@@ -82,6 +82,7 @@ CHANGES: dict[str, Callable[[Unit], object]] = {
         "second", AT, schema_hash=DIGEST, content_hash=DIGEST, rows=1
     ),
     "datasets.set_tag": lambda unit: unit.datasets.set_tag("dataset", 1, "a", "b", AT),
+    "datasets.delete_tag": lambda unit: unit.datasets.delete_tag("dataset", 1, "kept", AT),
     "definitions.record": lambda unit: unit.definitions.record("gate", "second", {"a": 1}, AT),
     "journal.append": lambda unit: unit.journal.append("trigger.fired", "it", AT),
     "jobs.enqueue": lambda unit: unit.jobs.enqueue("train", {}, AT),
@@ -127,6 +128,7 @@ def set_scene(unit: Unit) -> None:
     unit.models.create_version("model", AT, tags={"a": "b"})
     unit.models.set_alias("model", "first", 1, AT)
     unit.datasets.register("dataset", AT, schema_hash=DIGEST, content_hash=DIGEST, rows=3)
+    unit.datasets.set_tag("dataset", 1, "kept", "yes", AT)
     unit.definitions.record("gate", "first", {}, AT)
     unit.jobs.enqueue("running", {}, AT)
     unit.jobs.claim("me", SECOND, AT, 0)

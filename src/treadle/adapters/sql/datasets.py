@@ -157,6 +157,16 @@ class SqlDatasets(SqlDatasetsView):
         )
         change.run(statement, {"name": name, "version": version, "key": tag, "value": value})
 
+    def delete_tag(self, name: str, version: int, tag: str, at: Instant) -> None:
+        """Remove a tag."""
+        if tag not in self.get(name, version).tags:
+            return
+        change = self._do.change("dataset.untagged", f"{name}/{version}", at, {"key": tag})
+        statement = sa.delete(dataset_tags).where(
+            dataset_tags.c.name == name, dataset_tags.c.version == version, dataset_tags.c.key == tag
+        )
+        change.run(statement)
+
 
 def _named(name: str) -> Query:
     return _ALL.where(datasets.c.name == name).order_by(datasets.c.version.desc())

@@ -8,8 +8,12 @@ from __future__ import annotations
 from treadle.entry.cli._shared import command_app
 from treadle.entry.cli.data_accept import accept
 from treadle.entry.cli.data_infer import infer
+from treadle.entry.cli.data_list import list_datasets
 from treadle.entry.cli.data_profile import profile
+from treadle.entry.cli.data_show import show
+from treadle.entry.cli.data_tag import tag
 from treadle.entry.cli.data_validate import validate
+from treadle.entry.cli.data_versions import versions
 
 app = command_app()
 
@@ -23,3 +27,7 @@ app.command("profile")(profile)
 app.command("infer")(infer)
 app.command("validate")(validate)
 app.command("accept")(accept)
+app.command("list")(list_datasets)
+app.command("versions")(versions)
+app.command("show")(show)
+app.command("tag")(tag)

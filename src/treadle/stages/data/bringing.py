@@ -25,6 +25,7 @@ from treadle.stages.data.arrivals import Arrival, Merged, first_load, merge, red
 from treadle.stages.data.batches import Batch
 from treadle.stages.data.content import ContentSums, content_hash, content_sums, schema_hash
 from treadle.stages.data.cursors import PREFIX, Cursor, Seen, read_cursors
+from treadle.stages.data.facts import code_digest, declared
 from treadle.stages.data.places import DataPlace
 from treadle.stages.data.pushed import LOADED, loaded_content, pushed_reader, replace_loaded, without_ids
 from treadle.stages.data.reading import build_table, read_batches, refuse_data
@@ -320,7 +321,10 @@ def _register(
             content_hash=content if alone else content_hash(whole),
             rows=whole.height,
             parents=parents,
-            tags={"table_version": str(version)} | ({} if alone else {LOADED: content}),
+            code_digest=code_digest(definition),
+            tags={"table_version": str(version)}
+            | declared(definition)
+            | ({} if alone else {LOADED: content}),
             # After the version it follows, so that content which comes back is a new version, not the old one.
             key=f"ingest:{definition.name}:{before.version if before else 0}:{content}:{version}",
         )

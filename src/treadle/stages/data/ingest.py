@@ -12,6 +12,7 @@ from treadle.ports.tables import Tables
 from treadle.records.datasets import DatasetManifest, DatasetRef
 from treadle.records.instants import Instant
 from treadle.stages.data.content import content_hash, schema_hash
+from treadle.stages.data.facts import code_digest, declared
 from treadle.stages.data.pushed import LOADED, loaded_content, replace_loaded
 
 __all__ = ["schema_hash", "store_rows"]
@@ -53,7 +54,12 @@ def store_rows(
                 content_hash=content if whole is frame else content_hash(whole),
                 rows=whole.height,
                 parents=parents,
-                tags={"table_version": str(version)} | ({} if whole is frame else {LOADED: content}),
+                code_digest=code_digest(definition),
+                tags={
+                    "table_version": str(version),
+                    **declared(definition),
+                    **({} if whole is frame else {LOADED: content}),
+                },
                 # After the version it follows, so that content which comes back is a new version, not the old one.
                 key=f"ingest:{definition.name}:{newest.version if newest else 0}:{content}",
             )

@@ -14,7 +14,7 @@ import polars as pl
 from treadle.define.sources import Rows, Source
 from treadle.ports.metadata import Metadata
 from treadle.ports.tables import Tables
-from treadle.records.datasets import DatasetManifest
+from treadle.records.datasets import UNIQUE, DatasetManifest
 from treadle.records.digests import Digest
 from treadle.records.instants import Instant
 from treadle.records.intake import Event, Value
@@ -146,6 +146,11 @@ def register_pushed(
             content_hash=content,
             rows=rows.height,
             parents=[],
-            tags={"table_version": str(version), LOADED: empty},
+            tags={"table_version": str(version), LOADED: empty} | _declared_before(newest),
             key=f"push:{source}:{newest.version if newest else 0}:{content}",
         )
+
+
+def _declared_before(manifest: DatasetManifest | None) -> dict[str, str]:
+    """Return what the version before noted of the definition: pushing changes nothing of it. Pure."""
+    return {} if manifest is None or UNIQUE not in manifest.tags else {UNIQUE: manifest.tags[UNIQUE]}
