@@ -141,6 +141,20 @@ def test_the_watermark_follows_the_newest_event_and_late_ones_are_counted_and_ke
         eventually(lambda: table_rows(live).height == 4)
 
 
+def test_partitions_that_are_read_one_after_another_are_not_late(tmp_path, streams):
+    for place, partition in ((0, "0"), (100, "1")):
+        for number in range(place, place + 100):
+            streams.broker.publish(
+                as_json(order(number, ago=(place + 100 - number) * HOUR)), partition=partition
+            )
+    streams.broker.publish(as_json(order(300, ago=50 * HOUR)), partition="1")
+    with serving(tmp_path, ORDERS, streams=streams) as live:
+        committed(live, streams.broker, "0")
+        committed(live, streams.broker, "1")
+        state = live.consumers["orders"].state
+    assert (state.counts.late, state.newest, state.watermark) == (1, NOW - HOUR, NOW - HOUR - MINUTE)
+
+
 def test_a_broker_that_is_away_is_a_fault_that_passes(tmp_path, streams):
     streams.broker.away = True
     streams.broker.publish(as_json(order(1)))
@@ -207,6 +221,20 @@ def test_another_stream_under_the_same_name_is_read_from_its_beginning(tmp_path,
     with serving(tmp_path, source("redis", "redis://elsewhere"), streams=streams) as live:
         committed(live, streams.broker)
         eventually(lambda: table_rows(live).height == 12)
+
+
+def test_the_status_and_the_metrics_of_a_server_tell_of_its_streams(tmp_path, streams):
+    from treadle.entry.api.status import gauges_of, status_of
+
+    streams.broker.publish(as_json(order(1)))
+    with serving(tmp_path, ORDERS, streams=streams) as live:
+        committed(live, streams.broker)
+        eventually(lambda: live.consumers["orders"].state.waiting == 0)
+        told = status_of(live)["streams"]["orders"]
+        gauges = {name: values for name, _, values in gauges_of(live)}
+    assert (told["taken"], told["waiting"], told["fault"]) == (1, 0, None)
+    assert list(gauges["treadle_stream_waiting_messages"].values()) == [0.0]
+    assert list(gauges["treadle_stream_lag_seconds"].values())[0] >= 0
 
 
 def test_without_a_data_folder_an_inbox_says_so(tmp_path):

@@ -25,7 +25,7 @@ from treadle.ports.metadata import Metadata
 from treadle.ports.streams import Stream, Streams
 from treadle.records.errors import NotReady, TreadleError
 from treadle.records.failpoints import failpoint
-from treadle.records.instants import SECOND
+from treadle.records.instants import SECOND, Instant
 from treadle.records.intake import Offset, Position
 from treadle.records.messages import Message, event_id
 from treadle.records.streams import StreamCounts, StreamState, stream_state
@@ -129,6 +129,7 @@ class Consumer:
         self._stream: Stream | None = None
         self._standing = False
         self._taken: dict[str, Offset] = {}
+        self._newest: dict[str, Instant] = {}
         self._told_at = 0.0
         self._noted_at = 0.0
         self._lost_before = self.state.counts.lost
@@ -220,7 +221,11 @@ class Consumer:
             positions=[self._position(message) for message, _ in entries],
             whole=False,
         )
-        taken = [row for row, named in zip(rows, accepted.ids, strict=True) if named is not None]
+        taken = [
+            (message.partition, row)
+            for (message, _), row, named in zip(entries, rows, accepted.ids, strict=True)
+            if named is not None
+        ]
         self._watch(taken)
         return accepted.taken, accepted.duplicates, len(accepted.refused)
 
@@ -230,17 +235,29 @@ class Consumer:
             kept = message.value if len(message.value) <= LONGEST_MESSAGE else message.value[:KEPT_OF_LONG]
             yield Letter(kept, fault.reasons, self._position(message), event_id(message, self._key))
 
-    def _watch(self, rows: Sequence[Row]) -> None:
-        """Advance the watermark, and count what came behind it."""
-        times = [at for at in event_times(self.source, rows) if at is not None]
-        if not times:
+    def _watch(self, rows: Sequence[tuple[str, Row]]) -> None:
+        """Advance the watermark, and count what came behind it.
+
+        Each partition has a mark of its own, since they are read one after another when much is waiting; the stream's is
+        the least of them, and never goes back.
+        """
+        late, delay = 0, self.source.timing.known_after
+        times = event_times(self.source, [row for _, row in rows])
+        for (partition, _), at in zip(rows, times, strict=True):
+            if at is not None:
+                newest = self._newest.get(partition, at)
+                late += at < newest - delay
+                self._newest[partition] = max(newest, at)
+        if not self._newest:
             return
-        mark = self.state.watermark
-        late = 0 if mark is None else sum(at < mark for at in times)
-        newest = max(times) if self.state.newest is None else max(self.state.newest, *times)
-        counts = replace(self.state.counts, late=self.state.counts.late + late)
-        watermark = newest - self.source.timing.known_after
-        self.state = replace(self.state, newest=newest, watermark=watermark, counts=counts)
+        was = self.state
+        least, most = min(self._newest.values()) - delay, max(self._newest.values())
+        self.state = replace(
+            was,
+            newest=most if was.newest is None else max(was.newest, most),
+            watermark=least if was.watermark is None else max(was.watermark, least),
+            counts=replace(was.counts, late=was.counts.late + late),
+        )
 
     def _position(self, message: Message) -> Position:
         return f"{self._key}:{message.partition}", message.offset
@@ -287,7 +304,7 @@ def stream_states(metadata: Metadata, sources: Sequence[Source]) -> Mapping[str,
     return {source.name: _noted(metadata, source) for source in sources if consumed(source)}
 
 
-def lag(state: StreamState, now: int) -> float | None:
+def lag(state: StreamState, now: Instant) -> float | None:
     """Return how many seconds the newest event time is behind the clock. Pure."""
     return None if state.newest is None else max(now - state.newest, 0) / SECOND
 

@@ -34,7 +34,7 @@ class StreamState:
     newest: Instant | None = None
     """The latest event time that was taken in."""
     watermark: Instant | None = None
-    """Events up to here have come, as far as the source keeps to its `known_after`."""
+    """Events up to here have come, as far as they keep to the source's `known_after`."""
     last_message: Instant | None = None
     """When the last message was taken."""
     waiting: int | None = None

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 
 import treadle
 from treadle.entry.api.metrics import label
 from treadle.loop.live import Live
 from treadle.loop.live_feed import NEVER, PENDING
+from treadle.loop.streams import Consumer, lag
 from treadle.records.instants import SECOND, Instant, iso
 
 
@@ -31,6 +33,7 @@ def status_of(live: Live) -> dict[str, object]:
         },
         "log": {"position": live.world.predictions.end(), "durable": live.synced},
         "events": _events(live),
+        "streams": {name: _stream(consumer) for name, consumer in live.consumers.items()},
         "data": _data(live),
         "loop": {
             "last_tick": _when(None if wheel is None else wheel.last_tick),
@@ -73,6 +76,7 @@ def gauges_of(live: Live) -> list[tuple[str, str, Mapping[str, float]]]:
         ("treadle_ready", "1 when requests can be answered.", {"": float(not live.not_ready())}),
         ("treadle_part_failing", "1 while a background part fails and is tried again.", faults),
         *_event_gauges(live),
+        *_stream_gauges(live),
     ]
 
 
@@ -101,6 +105,34 @@ def _events(live: Live) -> dict[str, object] | None:
         "duplicates": intake.duplicates,
         "dead_letters": intake.dead_letters,
     }
+
+
+def _stream(consumer: Consumer) -> dict[str, object]:
+    state = consumer.state
+    return {
+        "stream": state.stream,
+        "fault": state.fault,
+        "waiting": state.waiting,
+        "newest": _when(state.newest),
+        "watermark": _when(state.watermark),
+        "last_message": _when(state.last_message),
+        **asdict(state.counts),
+    }
+
+
+def _stream_gauges(live: Live) -> list[tuple[str, str, Mapping[str, float]]]:
+    states = {name: consumer.state for name, consumer in live.consumers.items()}
+    if not states:
+        return []
+    now = live.world.clock.now()
+    waiting = {label(source=n): float(s.waiting) for n, s in states.items() if s.waiting is not None}
+    behind = {label(source=n): seconds for n, s in states.items() if (seconds := lag(s, now)) is not None}
+    late = {label(source=n): float(s.counts.late) for n, s in states.items()}
+    return [
+        ("treadle_stream_waiting_messages", "Messages at the broker, not read yet.", waiting),
+        ("treadle_stream_lag_seconds", "Age of the newest event time of a stream.", behind),
+        ("treadle_stream_late_events", "Events that came behind the watermark.", late),
+    ]
 
 
 def _event_gauges(live: Live) -> list[tuple[str, str, Mapping[str, float]]]:

@@ -24,6 +24,7 @@ COMMANDS: dict[str, Command] = {
     "replay": Command("treadle.entry.cli.replay", "Run the whole loop over history.", json_names_a_file=True),
     "up": Command("treadle.entry.cli.up", "Serve the endpoints and keep the loop turning."),
     "push": Command("treadle.entry.cli.push", "Send events to a running server."),
+    "streams": Command("treadle.entry.cli.streams", "Show how far the streams of sources were read."),
     "predict": Command("treadle.entry.cli.predict", "Ask a model one question."),
     "run": Command("treadle.entry.cli.run", "Run a pipeline: train, judge, promote or say why not."),
     "request": Command("treadle.entry.cli.request", "Ask the loop to run a pipeline at its next tick."),
