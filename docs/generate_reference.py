@@ -76,7 +76,7 @@ GROUPS = (
     Group(
         "Row features",
         "What may be done with the parameters of a row feature stands under [columns](#columns-in-a-row-feature).",
-        ("row_feature", "when", "coalesce", "minimum", "maximum", "cyclic"),
+        ("row_feature", "when", "coalesce", "minimum", "maximum", "cyclic", "fitted"),
     ),
     Group("Requests, labels, endpoints", "", ("Requests", "Labels", "Endpoint")),
     Group(
@@ -85,7 +85,7 @@ GROUPS = (
         " they raise `tr.NotReady`.",
         ("step", "pipeline", "training_set", "split", "validated", "evaluate", "register", "Frame", "Model"),
     ),
-    Group("Monitors", "", ("Monitor", "score_drift", "auc", "calibration")),
+    Group("Monitors", "", ("Monitor", "score_drift", "auc", "calibration", "skew")),
     Group(
         "Triggers",
         "Conditions are joined with `|` and `&`.",
