@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from treadle.define.feature_sets import FeatureSet as FeatureSet
     from treadle.define.feature_sets import category as category
     from treadle.define.feature_sets import number as number
+    from treadle.define.fitted import fitted as fitted
     from treadle.define.gates import Gate as Gate
     from treadle.define.gates import better_than_champion as better_than_champion
     from treadle.define.gates import loads_and_answers as loads_and_answers
@@ -121,6 +122,7 @@ _HOME = {
     "evaluate": "treadle.define.operations",
     "every": "treadle.define.triggers",
     "first": "treadle.define.aggregates",
+    "fitted": "treadle.define.fitted",
     "largest": "treadle.define.aggregates",
     "last": "treadle.define.aggregates",
     "loads_and_answers": "treadle.define.gates",

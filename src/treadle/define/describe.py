@@ -11,7 +11,7 @@ import msgspec
 from treadle.define.code import source_digest
 from treadle.records.digests import Digest, Json, canonical, digest_value
 
-WORDS = frozenset({"description", "owner", "tags"})
+WORDS = frozenset({"description", "owner", "tags", "deprecated"})
 """Parts of definitions that are for people: they change nothing that is computed."""
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from treadle.define.feature_sets import FeatureSet
 from treadle.define.labels import Labels, Requests
-from treadle.define.names import kind_fault, name_fault
+from treadle.define.names import kind_fault, listed, name_fault, words_faults
 from treadle.records.errors import InvalidInput
 
 LOG_COLUMNS = ("prediction_id", "at", "model", "version", "score")
@@ -23,6 +24,8 @@ class Endpoint:
         features: the feature set that turns a request into the model's input.
         requests: past requests, for training and replay.
         labels: the truth that arrives later, for training and monitoring.
+        owner, description, tags: for people.
+        deprecated: what to use instead, once it is not to be used any more.
 
     Raises:
         InvalidInput: the parts don't fit together; every fault is listed.
@@ -33,23 +36,39 @@ class Endpoint:
     features: FeatureSet
     requests: Requests
     labels: Labels
+    owner: str
+    description: str
+    tags: tuple[str, ...]
+    deprecated: str
 
     def __init__(
-        self, name: str, *, model: str, features: FeatureSet, requests: Requests, labels: Labels
+        self,
+        name: str,
+        *,
+        model: str,
+        features: FeatureSet,
+        requests: Requests,
+        labels: Labels,
+        owner: str = "",
+        description: str = "",
+        tags: Sequence[str] | str = (),
+        deprecated: str = "",
     ) -> None:
-        owner = f"endpoint {name!r}"
+        owned = f"endpoint {name!r}"
         kinds = [
-            kind_fault(owner, "features", features, FeatureSet, "a tr.FeatureSet"),
-            kind_fault(owner, "requests", requests, Requests, "tr.Requests(source)"),
-            kind_fault(owner, "labels", labels, Labels, "tr.Labels"),
+            kind_fault(owned, "features", features, FeatureSet, "a tr.FeatureSet"),
+            kind_fault(owned, "requests", requests, Requests, "tr.Requests(source)"),
+            kind_fault(owned, "labels", labels, Labels, "tr.Labels"),
         ]
         faults = [fault for fault in [name_fault("endpoint", name), *kinds] if fault]
-        faults += _model_faults(owner, model)
+        faults += _model_faults(owned, model)
         if not any(kinds):
-            faults += _column_faults(owner, features, requests, labels)
+            faults += _column_faults(owned, features, requests, labels)
+        faults += words_faults(owned, owner, tags, deprecated)
         if faults:
             raise InvalidInput("the endpoint cannot be defined", faults=faults)
-        for slot, value in zip(self.__slots__, (name, model, features, requests, labels), strict=True):
+        values = (name, model, features, requests, labels, owner, description, listed(tags), deprecated)
+        for slot, value in zip(self.__slots__, values, strict=True):
             object.__setattr__(self, slot, value)
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from treadle.define.names import duplicates, listed, name_fault, text
+from treadle.define.names import duplicates, listed, name_fault, text, words_faults
 from treadle.records.errors import InvalidInput
 
 
@@ -19,6 +19,8 @@ class Entity:
             is only one, as of an exchange rate or a shop's opening hours, and every request is about it.
         description: one sentence for people.
         must_exist: whether a request about one that no view has seen is refused; without it, its features are null.
+        owner, tags: for people.
+        deprecated: what to use instead, once it is not to be used any more.
 
     Raises:
         InvalidInput: the definition contradicts itself; every fault is listed.
@@ -28,9 +30,20 @@ class Entity:
     keys: tuple[str, ...]
     description: str
     must_exist: bool
+    owner: str
+    tags: tuple[str, ...]
+    deprecated: str
 
     def __init__(
-        self, name: str, keys: Sequence[str] | str, description: str = "", *, must_exist: bool = False
+        self,
+        name: str,
+        keys: Sequence[str] | str,
+        description: str = "",
+        *,
+        must_exist: bool = False,
+        owner: str = "",
+        tags: Sequence[str] | str = (),
+        deprecated: str = "",
     ) -> None:
         columns = listed(keys)
         faults = [fault for fault in [name_fault("entity", name)] if fault]
@@ -38,9 +51,9 @@ class Entity:
             f"entity {name!r}: key {key!r} is not the name of a column" for key in columns if not text(key)
         ]
         faults += [f"entity {name!r} lists the key {key!r} twice" for key in duplicates(columns)]
+        faults += words_faults(f"entity {name!r}", owner, tags, deprecated)
         if faults:
             raise InvalidInput("the entity cannot be defined", faults=faults)
-        object.__setattr__(self, "name", name)
-        object.__setattr__(self, "keys", columns)
-        object.__setattr__(self, "description", description)
-        object.__setattr__(self, "must_exist", must_exist)
+        values = (name, columns, description, must_exist, owner, listed(tags), deprecated)
+        for slot, value in zip(self.__slots__, values, strict=True):
+            object.__setattr__(self, slot, value)

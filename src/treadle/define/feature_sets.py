@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from treadle.define.binding import bind
-from treadle.define.names import duplicates, kind_fault, name_fault, type_faults
+from treadle.define.names import duplicates, kind_fault, listed, name_fault, type_faults, words_faults
 from treadle.define.row_features import RowFeature
 from treadle.define.views import FeatureView, Selection, View, WindowView
 from treadle.records.errors import InvalidInput
@@ -59,6 +59,8 @@ class FeatureSet:
         request: the fields of a request and their types; entity keys are among them.
         features: views (all their features), `view.select(...)`, row features, `category(...)` and `number(...)`.
         helpers: views whose features only feed row features and don't reach the model.
+        owner, description, tags: for people.
+        deprecated: what to use instead, once it is not to be used any more.
 
     Raises:
         InvalidInput: an entity key, category, number or row feature input can't be found; every fault is listed.
@@ -68,6 +70,10 @@ class FeatureSet:
     request: Mapping[str, str]
     parts: tuple[Selection | RowFeature | Category | Number, ...]
     helpers: tuple[Selection, ...]
+    owner: str
+    description: str
+    tags: tuple[str, ...]
+    deprecated: str
 
     def __init__(
         self,
@@ -76,12 +82,18 @@ class FeatureSet:
         request: Mapping[str, str],
         features: Sequence[Part],
         helpers: Sequence[FeatureView | WindowView | Selection] = (),
+        owner: str = "",
+        description: str = "",
+        tags: Sequence[str] | str = (),
+        deprecated: str = "",
     ) -> None:
         parts = tuple(Selection.of(p) if isinstance(p, FeatureView | WindowView) else p for p in features)
         extra = tuple(Selection.of(p) if isinstance(p, FeatureView | WindowView) else p for p in helpers)
         faults = _kind_faults(f"feature set {name!r}", request, parts, extra)
+        faults += words_faults(f"feature set {name!r}", owner, tags, deprecated)
         if not faults:
-            for slot, value in zip(self.__slots__, (name, dict(request), parts, extra), strict=True):
+            values = (name, dict(request), parts, extra, owner, description, listed(tags), deprecated)
+            for slot, value in zip(self.__slots__, values, strict=True):
                 object.__setattr__(self, slot, value)
             faults = self._faults()
         if faults:
@@ -222,10 +234,8 @@ def _kind_faults(
     faults += [
         kind_fault(owner, "a helper", part, Selection, "a view or view.select(...)") for part in helpers
     ]
-    listed = [fault for fault in faults if fault]
-    return (
-        listed if isinstance(request, Mapping) else [*type_faults(owner, request, "request field"), *listed]
-    )
+    found = [fault for fault in faults if fault]
+    return found if isinstance(request, Mapping) else [*type_faults(owner, request, "request field"), *found]
 
 
 def _selection_types(selection: Selection) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from treadle.define.names import duplicates, kind_fault, listed, name_fault
+from treadle.define.names import duplicates, kind_fault, listed, name_fault, words_faults
 from treadle.define.sources import Rows, Source, Table
 from treadle.records.errors import InvalidInput
 
@@ -21,6 +21,8 @@ class Labels:
         source: rows whose `known_at` is the moment the label becomes known; a null value is no label.
         key: the columns that identify the request a label belongs to; requests have the same columns.
         value: the boolean (or 0/1) column that holds the label.
+        owner, description, tags: for people.
+        deprecated: what to use instead, once it is not to be used any more.
 
     Raises:
         InvalidInput: a column is missing or the source has no event time; every fault is listed.
@@ -30,14 +32,31 @@ class Labels:
     source: Rows
     key: tuple[str, ...]
     value: str
+    owner: str
+    description: str
+    tags: tuple[str, ...]
+    deprecated: str
 
-    def __init__(self, name: str, *, source: Rows, key: Sequence[str] | str, value: str) -> None:
+    def __init__(
+        self,
+        name: str,
+        *,
+        source: Rows,
+        key: Sequence[str] | str,
+        value: str,
+        owner: str = "",
+        description: str = "",
+        tags: Sequence[str] | str = (),
+        deprecated: str = "",
+    ) -> None:
         columns = listed(key)
         faults = [fault for fault in [name_fault("labels", name)] if fault]
         faults += _label_faults(f"labels {name!r}", source, columns, value)
+        faults += words_faults(f"labels {name!r}", owner, tags, deprecated)
         if faults:
             raise InvalidInput("the labels cannot be defined", faults=faults)
-        for slot, item in zip(self.__slots__, (name, source, columns, value), strict=True):
+        items = (name, source, columns, value, owner, description, listed(tags), deprecated)
+        for slot, item in zip(self.__slots__, items, strict=True):
             object.__setattr__(self, slot, item)
 
 

@@ -61,6 +61,18 @@ def listed(names: Sequence[str] | str) -> tuple[str, ...]:
     return (names,) if isinstance(names, str) else tuple(names)
 
 
+def words_faults(whose: str, owner: object, tags: object, deprecated: object) -> list[str]:
+    """Return what is wrong with the words for people: owner and deprecation are text, tags a list of text."""
+    faults = [
+        f"{whose}: {role}={value!r} is not text"
+        for role, value in (("owner", owner), ("deprecated", deprecated))
+        if not isinstance(value, str)
+    ]
+    if not isinstance(tags, str | list | tuple) or not all(map(text, tags)):
+        faults.append(f"{whose}: tags={tags!r}; give a list of words, such as ['pii']")
+    return faults
+
+
 def duration_or_fault(owner: str, role: str, value: object) -> tuple[Duration, list[str]]:
     """Return a duration, or 0 and what is wrong with it, so that it can be listed with other faults."""
     try:

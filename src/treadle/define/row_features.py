@@ -17,7 +17,7 @@ from typing import overload
 from treadle.define import expressions
 from treadle.define.columns import parameter, traced
 from treadle.define.expressions import Expression
-from treadle.define.names import name_fault
+from treadle.define.names import listed, name_fault, words_faults
 from treadle.records.digests import Digest, Json
 from treadle.records.errors import InvalidInput, refuse
 
@@ -36,6 +36,8 @@ class RowFeature:
     description: str = ""
     owner: str = ""
     tags: tuple[str, ...] = ()
+    deprecated: str = ""
+    """What to use instead, once it is not to be used any more."""
     where: str = field(default="", compare=False)
     """The file and line of its definition, for messages."""
 
@@ -53,6 +55,7 @@ class RowFeature:
             "description": self.description,
             "owner": self.owner,
             "tags": list(self.tags),
+            **({"deprecated": self.deprecated} if self.deprecated else {}),
         }
 
     @classmethod
@@ -65,20 +68,22 @@ class RowFeature:
         expression = expressions.from_json(value.get("expression"))
         name, inputs, tags = value.get("name"), value.get("inputs"), value.get("tags", [])
         description, owner = value.get("description", ""), value.get("owner", "")
+        deprecated = value.get("deprecated", "")
         faults = [fault for fault in [name_fault("row feature", name)] if fault]
         if not _texts(inputs) or set(_tuple(inputs)) != set(expressions.fields(expression)):
             faults.append("inputs are the names of the fields the expression reads")
-        if not isinstance(description, str) or not isinstance(owner, str) or not _texts(tags):
-            faults.append("description and owner are text, tags a list of text")
+        if not all(isinstance(words, str) for words in (description, owner, deprecated)) or not _texts(tags):
+            faults.append("description, owner and deprecated are text, tags a list of text")
         refuse("the row feature cannot be read", faults)
-        return cls(str(name), _tuple(inputs), expression, str(description), str(owner), _tuple(tags))
+        words = (str(description), str(owner), _tuple(tags), str(deprecated))
+        return cls(str(name), _tuple(inputs), expression, *words)
 
 
 @overload
 def row_feature(function: Callable[..., object], /) -> RowFeature: ...
 @overload
 def row_feature(
-    *, name: str | None = None, owner: str = "", tags: Sequence[str] = ()
+    *, name: str | None = None, owner: str = "", tags: Sequence[str] | str = (), deprecated: str = ""
 ) -> Callable[[Callable[..., object]], RowFeature]: ...
 def row_feature(
     function: Callable[..., object] | None = None,
@@ -86,7 +91,8 @@ def row_feature(
     *,
     name: str | None = None,
     owner: str = "",
-    tags: Sequence[str] = (),
+    tags: Sequence[str] | str = (),
+    deprecated: str = "",
 ) -> RowFeature | Callable[[Callable[..., object]], RowFeature]:
     """Make a feature from a function of one row.
 
@@ -98,17 +104,22 @@ def row_feature(
         name: the feature's name when it is not the function's.
         owner: for people: who answers for it.
         tags: for people: where to find it.
+        deprecated: what to use instead, once it is not to be used any more.
 
     Raises:
         InvalidInput: the function does what can't be traced; the message names line and form to write.
     """
     if function is None:
-        return lambda decorated: _trace(decorated, name, owner, tuple(tags))
-    return _trace(function, name, owner, tuple(tags))
+        return lambda decorated: _trace(decorated, name, owner, tags, deprecated)
+    return _trace(function, name, owner, tags, deprecated)
 
 
 def _trace(
-    function: Callable[..., object], name: str | None, owner: str, tags: tuple[str, ...]
+    function: Callable[..., object],
+    name: str | None,
+    owner: str,
+    tags: Sequence[str] | str,
+    deprecated: str,
 ) -> RowFeature:
     code: CodeType | None = getattr(function, "__code__", None)
     if code is None:
@@ -124,6 +135,7 @@ def _trace(
     ]
     if not parameters:
         faults.append("it has no parameters: name the request fields and features it reads")
+    faults += words_faults("row feature", owner, tags, deprecated)
     refuse(f"the row feature {called!r} cannot be defined", faults, where=where)
     inputs = tuple(p.name for p in parameters)
     expression = _result(_called(function, inputs, where), called, where)
@@ -133,7 +145,7 @@ def _trace(
         faults.append(f"it reads itself: rename the feature or the parameter {called!r}")
     refuse(f"the row feature {called!r} cannot be defined", faults, where=where)
     description = inspect.cleandoc(function.__doc__ or "")
-    return RowFeature(called, inputs, expression, description, owner, tags, where)
+    return RowFeature(called, inputs, expression, description, owner, listed(tags), deprecated, where)
 
 
 def _called(function: Callable[..., object], inputs: Sequence[str], where: str) -> object:

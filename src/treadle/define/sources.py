@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias, Unpack
 
-from treadle.define.names import duration_or_fault, listed, zone_known
+from treadle.define.names import duration_or_fault, listed, words_faults, zone_known
 from treadle.define.origins import (
     Address,
     DeltaTable,
@@ -52,6 +52,9 @@ class Source:
     event_id: str | None = None
     backdated: bool = False
     description: str = ""
+    owner: str = ""
+    tags: tuple[str, ...] = ()
+    deprecated: str = ""
 
     @property
     def path(self) -> str:
@@ -76,6 +79,9 @@ class Source:
         backdated: bool = False,
         storage: SecretRef | None = None,
         description: str = "",
+        owner: str = "",
+        tags: Sequence[str] | str = (),
+        deprecated: str = "",
     ) -> Source:
         """Define a source of Parquet rows.
 
@@ -99,6 +105,9 @@ class Source:
             storage: the secret with object storage's options, a JSON object of text; without it the environment's count
                 (`AWS_ACCESS_KEY_ID` and so on).
             description: one sentence for people.
+            owner: who answers for it; for people.
+            tags: where to find it; for people.
+            deprecated: what to use instead, once it is not to be used any more.
 
         Raises:
             InvalidInput: the definition contradicts itself; every fault is listed.
@@ -117,6 +126,9 @@ class Source:
             event_id=event_id,
             backdated=backdated,
             description=description,
+            owner=owner,
+            tags=tags,
+            deprecated=deprecated,
         )
 
     @classmethod
@@ -328,6 +340,8 @@ def _defined(
     found += [
         fault for fault in [event_id_fault(owner, event_id, columns), _zone_fault(owner, zone)] if fault
     ]
+    words = (options.get("owner", ""), options.get("tags", ()), options.get("deprecated", ""))
+    found += words_faults(owner, *words)
     if found:
         raise InvalidInput("the source cannot be defined", faults=found)
     return Source(
@@ -340,6 +354,9 @@ def _defined(
         event_id=event_id,
         backdated=options.get("backdated", False),
         description=options.get("description", ""),
+        owner=words[0],
+        tags=listed(words[1]),
+        deprecated=words[2],
     )
 
 

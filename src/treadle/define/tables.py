@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
-from treadle.define.names import duration_or_fault, listed
+from treadle.define.fitted import FIX, WHY, fitted_uses
+from treadle.define.names import duration_or_fault, listed, words_faults
 from treadle.define.timing import ALWAYS, Timing, rows_faults
 from treadle.records.errors import InvalidInput
 
@@ -28,6 +29,9 @@ class Table:
     timing: Timing = ALWAYS
     unique: tuple[str, ...] = ()
     description: str = ""
+    owner: str = ""
+    tags: tuple[str, ...] = ()
+    deprecated: str = ""
 
 
 def table(
@@ -39,6 +43,9 @@ def table(
     created_time: str | None = None,
     tombstone: str | None = None,
     unique: Sequence[str] | str = (),
+    owner: str = "",
+    tags: Sequence[str] | str = (),
+    deprecated: str = "",
 ) -> Callable[[Build], Table]:
     """Make a table of a function whose parameters are named after the sources (or tables) it reads.
 
@@ -51,13 +58,13 @@ def table(
 
     def decorate(build: Build) -> Table:
         name = getattr(build, "__name__", "?")
-        owner = f"table {name!r}"
-        delay, faults = duration_or_fault(owner, "known_after", known_after)
+        whose = f"table {name!r}"
+        delay, faults = duration_or_fault(whose, "known_after", known_after)
         timing = Timing(event_time, delay, known_at, created_time, tombstone)
         key = listed(unique)
         faults += rows_faults("table", name, columns, timing, key)
-        inputs, found = _inputs(owner, build)
-        faults += found
+        inputs, found = _inputs(whose, build)
+        faults += found + words_faults(whose, owner, tags, deprecated)
         if faults:
             raise InvalidInput("the table cannot be defined", faults=faults)
         return Table(
@@ -68,6 +75,9 @@ def table(
             timing=timing,
             unique=key,
             description=inspect.getdoc(build) or "",
+            owner=owner,
+            tags=listed(tags),
+            deprecated=deprecated,
         )
 
     return decorate
@@ -78,12 +88,15 @@ def _inputs(owner: str, build: Build) -> tuple[tuple[str, ...], list[str]]:
     if not inspect.isfunction(build):
         return (), [f"{owner} is made of {build!r}; decorate a plain function"]
     parameters = inspect.signature(build).parameters
+    fitted = [f"{owner} uses {used!r}, which {WHY}; {FIX}" for used in fitted_uses(build)]
     loose = [
         str(p)
         for p in parameters.values()
         if p.kind not in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) or p.default is not p.empty
     ]
-    faults = [f"{owner}: parameter {p!r} is no input; name one source or table per parameter" for p in loose]
+    faults = fitted + [
+        f"{owner}: parameter {p!r} is no input; name one source or table per parameter" for p in loose
+    ]
     if not parameters:
         faults.append(f"{owner} reads no source: name its sources as parameters")
     return tuple(parameters), faults

@@ -43,6 +43,9 @@ class SourceOptions(TypedDict, total=False):
     event_id: str | None
     backdated: bool
     description: str
+    owner: str
+    tags: Sequence[str] | str
+    deprecated: str
 
 
 def rows_faults(kind: str, name: str, columns: object, timing: Timing, unique: Sequence[str]) -> list[str]:

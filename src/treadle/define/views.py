@@ -9,7 +9,9 @@ from typing import Literal, TypeAlias, get_args
 from treadle.define.aggregates import NUMERIC, Accuracy, Aggregate, Aggregates, flatten, hop_of
 from treadle.define.binding import bind
 from treadle.define.entities import Entity
-from treadle.define.names import duplicates, duration_or_fault, kind_fault, name_fault
+from treadle.define.fitted import FIX, WHY, is_fitted
+from treadle.define.names import duplicates, duration_or_fault, kind_fault, name_fault, words_faults
+from treadle.define.names import listed as as_tuple
 from treadle.define.row_features import RowFeature
 from treadle.define.sources import Rows, Source, Table
 from treadle.records.errors import InvalidInput, NotFound
@@ -53,7 +55,8 @@ class FeatureView:
         source: the rows; they must have the entity's key columns.
         features: source columns, or `column(...)` to rename or fill one.
         ttl: how long a value stays usable, e.g. `"6h"`; None for ever.
-        owner, description: for people.
+        owner, description, tags: for people.
+        deprecated: what to use instead, once it is not to be used any more.
 
     Raises:
         InvalidInput: the parts don't fit together; every fault is listed.
@@ -66,6 +69,8 @@ class FeatureView:
     ttl: Duration | None
     owner: str
     description: str
+    tags: tuple[str, ...]
+    deprecated: str
 
     def __init__(
         self,
@@ -77,6 +82,8 @@ class FeatureView:
         ttl: str | int | None = None,
         owner: str = "",
         description: str = "",
+        tags: Sequence[str] | str = (),
+        deprecated: str = "",
     ) -> None:
         listed = tuple(Column(f, f) if isinstance(f, str) else f for f in features)
         faults = _view_faults(
@@ -97,9 +104,10 @@ class FeatureView:
             faults.append(
                 f"view {name!r}: ttl={ttl!r} needs the age of a row, but source {source.name!r} has no event_time"
             )
+        faults += words_faults(f"view {name!r}", owner, tags, deprecated)
         if faults:
             raise InvalidInput("the feature view cannot be defined", faults=faults)
-        values = (name, entity, source, listed, keep, owner, description)
+        values = (name, entity, source, listed, keep, owner, description, as_tuple(tags), deprecated)
         for slot, value in zip(self.__slots__, values, strict=True):
             object.__setattr__(self, slot, value)
 
@@ -129,7 +137,8 @@ class WindowView:
         accuracy: `"exact"`, or `"tile"`: windows then begin at the boundary of a hop at or before `T - w` (5 minutes for
             windows up to 12 hours, 1 hour up to 12 days, else a day), in training too, and the online state has a size
             that does not grow with the number of events.
-        owner, description: for people.
+        owner, description, tags: for people.
+        deprecated: what to use instead, once it is not to be used any more.
 
     Raises:
         InvalidInput: the parts don't fit together; every fault is listed.
@@ -142,6 +151,8 @@ class WindowView:
     accuracy: Accuracy
     owner: str
     description: str
+    tags: tuple[str, ...]
+    deprecated: str
 
     def __init__(
         self,
@@ -153,6 +164,8 @@ class WindowView:
         accuracy: Accuracy = "exact",
         owner: str = "",
         description: str = "",
+        tags: Sequence[str] | str = (),
+        deprecated: str = "",
     ) -> None:
         listed = flatten(features)
         faults = _view_faults(
@@ -164,9 +177,10 @@ class WindowView:
             "aggregates: tr.mean(column, over='3h'), tr.count, tr.total",
         )
         faults += _window_faults(name, source, listed, accuracy)
+        faults += words_faults(f"view {name!r}", owner, tags, deprecated)
         if faults:
             raise InvalidInput("the window view cannot be defined", faults=faults)
-        values = (name, entity, source, listed, accuracy, owner, description)
+        values = (name, entity, source, listed, accuracy, owner, description, as_tuple(tags), deprecated)
         for slot, value in zip(self.__slots__, values, strict=True):
             object.__setattr__(self, slot, value)
 
@@ -240,7 +254,7 @@ def _view_faults(
         kind_fault(
             owner, "source", source, (Source, Table), "a tr.Source, or a function made a table by @tr.table"
         ),
-        *(kind_fault(owner, "a feature", feature, kind, wanted) for feature in features),
+        *(_feature_fault(owner, feature, kind, wanted) for feature in features),
     ]
     faults = [fault for fault in [name_fault("view", name), *kinds] if fault]
     if not features:
@@ -262,6 +276,13 @@ def _view_faults(
             if c not in source.columns
         ]
     return faults
+
+
+def _feature_fault(owner: str, feature: object, kind: type, wanted: str) -> str | None:
+    if is_fitted(feature):
+        called = getattr(feature, "__name__", type(feature).__name__)
+        return f"{owner}: a feature is {called!r}, which {WHY}; {FIX}"
+    return kind_fault(owner, "a feature", feature, kind, wanted)
 
 
 def _window_faults(name: str, source: object, features: Sequence[object], accuracy: object) -> list[str]:
