@@ -113,3 +113,34 @@ def test_what_is_not_there_is_told_with_its_neighbours(home):
         tr.dataset("sales", version=1, tag="golden", home=home)
     with pytest.raises(tr.NotFound):
         tr.dataset("sales", home=home / "nowhere")
+
+
+def test_two_versions_are_told_apart_by_rows_keys_and_values(home):
+    found = ask(home, "diff", "sales@1", "@3", "--json").json
+    assert (found["before"], found["now"]) == ("sales/1", "sales/3")
+    assert found["rows"] == {"before": 1, "now": 3}
+    keys = found["keys"]
+    assert (keys["added"], keys["removed"], keys["changed"], keys["same"]) == (2, 0, 0, 1)
+    assert keys["examples"]["added"] == [{"item": "i1"}, {"item": "i2"}]
+    assert {one["column"] for one in found["profile"]["columns"]} == {"item", "price"}
+    shown = ask(home, "diff", "sales@1", "sales")
+    assert "sales/3: 3 rows (+2)" in shown.out
+    assert "i2" in shown.out
+
+
+def test_two_datasets_are_compared_by_the_key_that_is_named(home):
+    found = ask(home, "diff", "sales", "doubled", "--key", "item", "--no-profile", "--json").json
+    assert (list(found["schema"]["added"]), list(found["schema"]["removed"])) == (["double"], ["price"])
+    assert found["keys"]["same"] == 3
+    assert found["profile"] is None
+    said = ask(home, "diff", "doubled@1", "doubled", "--no-profile")
+    assert said.code == 0
+    assert "--key" in said.err
+
+
+def test_the_same_content_is_told_by_its_hash_alone(home):
+    DeltaTables(home / "tables").overwrite("sales", pl.DataFrame({"unreadable": [1]}))
+    found = ask(home, "diff", "sales@2", "sales@2", "--json").json
+    assert found["same_content"]
+    assert found["keys"] is None
+    assert "same content" in ask(home, "diff", "sales@2", "sales@2").err

@@ -9,6 +9,7 @@ from treadle.entry.cli._shared import command_app
 from treadle.entry.cli.data_accept import accept
 from treadle.entry.cli.data_croissant import croissant
 from treadle.entry.cli.data_dead_letters import dead_letters
+from treadle.entry.cli.data_diff import diff
 from treadle.entry.cli.data_infer import infer
 from treadle.entry.cli.data_list import list_datasets
 from treadle.entry.cli.data_profile import profile
@@ -31,6 +32,7 @@ app.command("validate")(validate)
 app.command("accept")(accept)
 app.command("croissant")(croissant)
 app.command("dead-letters")(dead_letters)
+app.command("diff")(diff)
 app.command("list")(list_datasets)
 app.command("versions")(versions)
 app.command("show")(show)
