@@ -16,13 +16,13 @@ from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 
-from treadle.define.describe import definition_digest
 from treadle.define.origins import Inbox, KafkaTopic, NatsStream, Origin, RedisStream
 from treadle.define.sources import Source
 from treadle.loop.intake import Intake, Letter
 from treadle.ports.clock import Clock
 from treadle.ports.metadata import Metadata
 from treadle.ports.streams import Stream, Streams
+from treadle.records.digests import digest_value
 from treadle.records.errors import NotReady, TreadleError
 from treadle.records.failpoints import failpoint
 from treadle.records.instants import SECOND, Instant
@@ -47,14 +47,14 @@ def stream_key(origin: Origin) -> str:
     """Return eight characters that tell a stream from all others; offsets of another stream mean nothing here. Pure."""
     match origin:
         case RedisStream():
-            said: object = ("redis", origin.url, origin.stream)
+            said = ["redis", str(origin.url), origin.stream]
         case NatsStream():
-            said = ("nats", origin.url, origin.stream, origin.subject)
+            said = ["nats", str(origin.url), origin.stream, origin.subject or ""]
         case KafkaTopic():
-            said = ("kafka", origin.servers, origin.topic)
+            said = ["kafka", str(origin.servers), origin.topic]
         case _:
-            said = origin
-    return definition_digest(said)[:8]
+            said = [type(origin).__name__, origin.place]
+    return digest_value(said)[:8]
 
 
 def consumed(source: Source) -> bool:
