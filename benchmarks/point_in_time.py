@@ -12,7 +12,8 @@ Every contender starts from files on disk and ends with one frame in memory: the
     bounded     the same, with what it holds at a time bounded by a setting (--memory).
     late        treadle on tables in which events became known up to an hour late, out of order.
     duckdb      the same Parquet files as polars, one SQL statement with three as-of joins.
-    feast       if it can be imported.
+    feast       by another interpreter that has it (--feast PYTHON), on as many rows as --feast-rows says, with treadle on
+                the same rows beside it: Feast 0.67 needs more memory than most machines have for a million.
 
 The contenders run alternately; only ratios mean something on another machine. Data: user, event time to the second in
 2025, three float and two integer features a view; the rows asked about lie in the second half of the year.
@@ -49,11 +50,17 @@ def main() -> None:
     parser.add_argument("--memory", default="256MiB", help="what `bounded` may hold at a time")
     parser.add_argument("--only", nargs="*", help="contenders; all when left out")
     parser.add_argument("--folder", type=Path, help="keep the data here")
+    parser.add_argument("--feast", type=Path, metavar="PYTHON", help="an interpreter that has feast")
+    parser.add_argument("--feast-rows", type=int, default=10_000, help="rows that Feast is asked about")
+    parser.add_argument(
+        "--feast-limit", type=float, default=300.0, help="seconds after which Feast is given up"
+    )
     parser.add_argument("--json", type=Path, help="write the numbers to this file too")
+    parser.add_argument("--asked", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--run", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.run:
-        print(json.dumps(measured(options.run, options.folder, options.memory)))
+        print(json.dumps(measured(options.run, options.folder, options.memory, options.asked)))
         return
     with tempfile.TemporaryDirectory() as temporary:
         folder = options.folder or Path(temporary)
@@ -61,6 +68,8 @@ def main() -> None:
         if not (folder / "stored").exists():
             make(folder, options.events, options.rows, late=not options.only or "late" in options.only)
         numbers = compare(folder, options)
+        if options.feast:
+            numbers |= beside_feast(folder, options)
     if options.json:
         options.json.write_text(json.dumps(numbers, indent=1))
 
@@ -154,7 +163,9 @@ def duckdb_asof(folder: Path, memory: str) -> tuple[Any, list[str]]:
     return frame.fetchnumpy(), [names[0] for names in NAMES]
 
 
-def treadle_join(folder: Path, table: str, memory: str | None) -> tuple[Any, list[str]]:
+def treadle_join(
+    folder: Path, table: str, memory: str | None, rows: int | None = None
+) -> tuple[Any, list[str]]:
     import polars as pl
 
     import treadle as tr
@@ -165,7 +176,7 @@ def treadle_join(folder: Path, table: str, memory: str | None) -> tuple[Any, lis
 
     tables = DeltaTables(folder / "tables")
     features = tr.FeatureSet("bench", request={"user_id": "int"}, features=definitions(table))
-    asked = pl.read_parquet(folder / "rows.parquet")
+    asked = pl.read_parquet(folder / "rows.parquet", n_rows=rows)
     offline = OfflineFeatures(tables.read, Partitioning(memory=None if memory is None else size(memory)))
     vectors = offline.vectors(features, asked, asked["event_timestamp"].to_physical().to_numpy())
     return pl.concat([asked, vectors], how="horizontal"), [f"view{v}_v{v}_f0" for v in range(VIEWS)]
@@ -180,7 +191,7 @@ CONTENDERS: dict[str, Callable[[Path, str], tuple[Any, list[str]]]] = {
 }
 
 
-def measured(contender: str, folder: Path, memory: str) -> dict[str, Any]:
+def measured(contender: str, folder: Path, memory: str, asked: int | None = None) -> dict[str, Any]:
     """Run one contender in this process; imports are not in the time."""
     import numpy as np
     import polars  # noqa: F401 - loaded before the clock starts
@@ -189,7 +200,9 @@ def measured(contender: str, folder: Path, memory: str) -> dict[str, Any]:
     import treadle.stages.features.offline  # noqa: F401
 
     used, began = resource.getrusage(resource.RUSAGE_SELF), time.perf_counter()
-    frame, checked = CONTENDERS[contender](folder, memory)
+    frame, checked = (
+        treadle_join(folder, "view", None, asked) if asked else CONTENDERS[contender](folder, memory)
+    )
     seconds = time.perf_counter() - began
     after = resource.getrusage(resource.RUSAGE_SELF)
     sums = [round(float(np.nansum(np.asarray(frame[name], dtype=np.float64))), 3) for name in checked]
@@ -205,10 +218,9 @@ def measured(contender: str, folder: Path, memory: str) -> dict[str, Any]:
 def compare(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     """Run every contender in turn, several times over, and print what they took."""
     chosen = [name for name in CONTENDERS if not options.only or name in options.only]
-    for name in ("duckdb", "feast"):
-        if importlib.util.find_spec(name) is None:
-            chosen = [other for other in chosen if other != name]
-            print(f"{name:>10}  not installed: left out")
+    if importlib.util.find_spec("duckdb") is None:
+        chosen = [name for name in chosen if name != "duckdb"]
+        print(f"{'duckdb':>10}  not installed: left out")
     results: dict[str, list[dict[str, Any]]] = {name: [] for name in chosen}
     for _ in range(options.rounds):
         for name in chosen:
@@ -231,6 +243,34 @@ def compare(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
         )
     print(f"{'':>10}  storing the three tables once took {(folder / 'stored').read_text()} s")
     return numbers
+
+
+def beside_feast(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
+    """Run Feast's two local offline stores and treadle on the same few rows, once each, and print what they took."""
+    count = str(options.feast_rows)
+    ours = [sys.executable, "-m", "benchmarks.point_in_time", "--run", "treadle", "--asked", count]
+    script = Path(__file__).with_name("point_in_time_feast.py")
+    commands = {
+        "treadle": [*ours, "--folder", str(folder)],
+        "feast dask": [str(options.feast), str(script), str(folder), count, "dask"],
+        "feast duckdb": [str(options.feast), str(script), str(folder), count, "duckdb"],
+    }
+    print(f"{'':>10}  on {options.feast_rows:,} rows asked about:")
+    found: dict[str, Any] = {}
+    for name, command in commands.items():
+        try:
+            done = subprocess.run(
+                command, capture_output=True, text=True, check=True, timeout=options.feast_limit
+            )
+        except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
+            found[f"{name} {count}"] = {"failed": type(error).__name__}
+            print(f"{name:>14}  did not finish: {error}")
+            continue
+        row = found[f"{name} {count}"] = json.loads(done.stdout.splitlines()[-1])
+        print(
+            f"{name:>14}  {row['seconds']:7.2f} s   peak {row['peak_mib']:6.0f} MiB   {row['rows']:,} rows   {row['sums']}"
+        )
+    return found
 
 
 def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
