@@ -22,7 +22,8 @@ def dataset(**changes):
 def test_every_column_is_a_field_that_leads_to_the_file():
     found = describe(dataset(about={"a": "the first"}))
     assert (found["conformsTo"], found["version"]) == (CONFORMS, "3.0.0")
-    (file,), (rows,) = found["distribution"], found["recordSet"]
+    file, rows = found["distribution"][0], found["recordSet"][0]
+    assert len(found["distribution"]) == len(found["recordSet"]) == 1
     assert (file["@id"], file["contentUrl"], file["sha256"]) == (
         "trips-3.parquet",
         "trips-3.parquet",

@@ -112,5 +112,5 @@ def test_rows_and_entities_on_both_sides_are_counted(y, rng):
     both = set(older.rows[AT]) & set(newer.rows[AT])
     assert (found["rows_overlap"].count, found["rows_overlap"].severity) == (len(both), Severity.STOP)
     assert found["entity_overlap"].count == len(newer)
-    apart = [Frame(frame.rows.filter(pl.col("customer") == name), ("x",)) for name in ("c1", "c2")]
-    assert find_overlaps(*apart, ["customer"]) == []
+    one, other = (Frame(frame.rows.filter(pl.col("customer") == name), ("x",)) for name in ("c1", "c2"))
+    assert find_overlaps(one, other, ["customer"]) == []
