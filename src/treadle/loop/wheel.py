@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from treadle.loop.controller import Controller, Turned
 from treadle.loop.stopwatch import Stopwatch
 from treadle.loop.training import Store
 from treadle.loop.world import World
 from treadle.records.instants import HOUR, MINUTE, Duration, Instant
+from treadle.records.skew import SkewReading
 from treadle.stages.serving.prediction_log import PredictionFlusher
 
 
@@ -39,12 +40,19 @@ class Wheel:
         self._world = world
         self._tell = tell
         self._controller = Controller(world, store, Stopwatch())
+        with world.metadata.read() as view:
+            self._controller.skew.follow(view)
         self._flusher = PredictionFlusher(world.project.endpoints, world.predictions, world.tables)
         self._new_store: Store | None = None
         self._store = store
         self._refresh = refresh
         self._flush_every = flush_every
         self._flushed = world.clock.now()
+
+    @property
+    def skew(self) -> Mapping[str, SkewReading]:
+        """The newest audit of each endpoint's features, by endpoint; of those that have answered."""
+        return self._controller.skew.latest
 
     def use(self, store: Store) -> None:
         """Go on with newly stored rows, from the next tick on."""

@@ -7,6 +7,7 @@ from dataclasses import asdict
 
 import treadle
 from treadle.entry.api.metrics import label
+from treadle.entry.api.skew import skew_gauges, skew_status
 from treadle.loop.live import Live
 from treadle.loop.live_feed import NEVER, PENDING
 from treadle.loop.streams import Consumer, lag
@@ -25,6 +26,7 @@ def status_of(live: Live) -> dict[str, object]:
         "draining": live.draining,
         "clock": iso(now),
         "endpoints": [_endpoint(live, name) for name in live.answerers],
+        "skew": skew_status(live),
         "feed": {
             "position": _when(feed.position if feed.position >= 0 else None),
             "next_known": _when(None if feed.next_known in (NEVER, PENDING) else feed.next_known),
@@ -76,6 +78,7 @@ def gauges_of(live: Live) -> list[tuple[str, str, Mapping[str, float]]]:
         ("treadle_ready", "1 when requests can be answered.", {"": float(not live.not_ready())}),
         ("treadle_part_failing", "1 while a background part fails and is tried again.", faults),
         *_event_gauges(live),
+        *skew_gauges(live),
         *_stream_gauges(live),
     ]
 

@@ -32,6 +32,7 @@ from treadle.entry.cli._shared import (
     group_app,
     note,
 )
+from treadle.entry.cli.features_skew import skew
 from treadle.records.errors import InvalidInput, NotFound, NotReady
 from treadle.records.instants import DAY, SECOND, Instant, instant, iso, short
 
@@ -53,6 +54,7 @@ At = Annotated[
 ]
 
 app = group_app("list")
+app.command("skew")(skew)
 
 
 @app.command("list")
