@@ -14,9 +14,8 @@ from __future__ import annotations
 
 import fcntl
 import json
-import os
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Literal
@@ -25,10 +24,12 @@ import polars as pl
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
+from treadle.adapters.tables_drops import check_drop, note_path, only_needed_by, read_note, write_note
+from treadle.adapters.tables_files import fsync, read_file, remove_file, write_whole
 from treadle.adapters.tables_types import schema_faults, storable
 from treadle.records.errors import Conflict, Corrupt, InvalidInput, NotFound
 from treadle.records.failpoints import failpoint
-from treadle.records.tables import TableCommit, check_table_name
+from treadle.records.tables import DroppedFiles, TableCommit, check_table_name
 
 _CONFIGURATION = {
     "delta.enableDeletionVectors": "false",
@@ -131,6 +132,20 @@ class DeltaTables:
         check_table_name(name)
         return self._committing(name, lambda: self._compact(name))
 
+    def drop_versions(self, name: str, versions: Collection[int]) -> DroppedFiles:
+        """See `Tables.drop_versions`. Reads the table's log once, and no data file."""
+        newest = self.version(name)
+        check_drop(name, versions, newest)
+        with self._lease(name):
+            note = note_path(name)
+            gone = read_note(self._get(note), note) | frozenset(versions)
+            files = only_needed_by(gone, newest, lambda version: self._commit(name, version))
+            failpoint("tables.before_drop")
+            self._put(note, write_note(gone))
+            failpoint("tables.after_drop_noted")
+            freed = [size for path, size in files.items() if self._remove(f"{name}/{path}")]
+        return DroppedFiles(len(freed), sum(freed))
+
     def _committing(self, name: str, write: Callable[[], int]) -> int:
         """Write as the table's one writer; returns the version."""
         with self._lease(name):
@@ -193,6 +208,27 @@ class DeltaTables:
         folder = self._root / name
         return _tables_below(folder, f"{name}/" if name else "") if folder.is_dir() else iter(())
 
+    def _get(self, path: str) -> bytes | None:
+        """Return the bytes of a file below the tables; None without one."""
+        return read_file(self._root / path)
+
+    def _put(self, path: str, data: bytes) -> None:
+        """Write a file below the tables, whole or not at all."""
+        write_whole(self._root / path, data)
+
+    def _remove(self, path: str) -> bool:
+        """Remove a file below the tables; returns whether it was there."""
+        failpoint("tables.before_remove")
+        return remove_file(self._root / path)
+
+    def _commit(self, name: str, version: int) -> bytes:
+        """Return the log entry of a version."""
+        path = f"{name}/{_LOG}/{version:020}.json"
+        found = self._get(path)
+        if found is None:
+            raise Corrupt(f"the log of table {name!r} lacks version {version}", where=path)
+        return found
+
     @contextmanager
     def _lease(self, name: str) -> Iterator[None]:
         """Hold the table's writer lease: one writer at a time across threads and processes, in any order."""
@@ -230,6 +266,8 @@ class DeltaTables:
         newest = self.version(name)
         if version is not None and not 0 <= version <= newest:
             raise NotFound(f"table {name!r} has no version {version}", fix=f"its versions are 0 to {newest}")
+        if version is not None and version in read_note(self._get(note_path(name)), note_path(name)):
+            raise NotFound(f"version {version} of table {name!r} was dropped", fix="read a later one")
         return self._open(name, newest if version is None else version)
 
     def _open(self, name: str, version: int | None = None) -> DeltaTable:
@@ -296,10 +334,10 @@ class DeltaTables:
             for line in log.read_bytes().splitlines():
                 added = json.loads(line).get("add")
                 if added is not None:
-                    _fsync(path / added["path"])
-            _fsync(log)
+                    fsync(path / added["path"])
+            fsync(log)
         for folder in (path, path / _LOG):
-            _fsync(folder)
+            fsync(folder)
 
 
 def _transactions(writer: tuple[str, int] | None) -> list[Transaction]:
@@ -342,14 +380,6 @@ def _commit_of(entry: Mapping[str, object]) -> TableCommit:
         operation=str(entry["operation"]),
         rows_added=None if added is None else int(added),
     )
-
-
-def _fsync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 if TYPE_CHECKING:

@@ -21,6 +21,7 @@ from obstore.exceptions import BaseError
 from treadle.adapters.storage import Options, open_bucket, unreachable
 from treadle.adapters.tables import DeltaTables, _transactions
 from treadle.records.errors import Conflict
+from treadle.records.failpoints import failpoint
 from treadle.records.tables import check_table_name
 
 if TYPE_CHECKING:
@@ -72,6 +73,24 @@ class ObjectTables(DeltaTables):
 
     def _options(self) -> dict[str, str] | None:
         return self._storage or None
+
+    def _get(self, path: str) -> bytes | None:
+        try:
+            return bytes(obstore.get(self._store, path).bytes())
+        except FileNotFoundError:
+            return None
+
+    def _put(self, path: str, data: bytes) -> None:
+        obstore.put(self._store, path, data)
+
+    def _remove(self, path: str) -> bool:
+        failpoint("tables.before_remove")
+        try:
+            obstore.head(self._store, path)
+        except FileNotFoundError:
+            return False
+        obstore.delete(self._store, path)
+        return True
 
     def _properties(self, writer: tuple[str, int] | None) -> CommitProperties | None:
         return CommitProperties(app_transactions=_transactions(writer), max_commit_retries=0)

@@ -1,7 +1,7 @@
 """Tables: versioned rows for datasets, offline features and the prediction log.
 
 A table is named (`records/tables.py`), has a schema, and moves from version to version; every version stays
-readable.
+readable until it is dropped on purpose.
 
 What every adapter keeps:
 
@@ -22,12 +22,13 @@ What every adapter keeps:
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from treadle.records.tables import TableCommit
+    from treadle.records.tables import DroppedFiles, TableCommit
 
 
 class Tables(Protocol):
@@ -66,7 +67,7 @@ class Tables(Protocol):
         """Return the rows of one version, by default the newest; later writes do not show in the frame.
 
         Raises:
-            NotFound: no such table, or no such version.
+            NotFound: no such table, or no such version, or it was dropped.
         """
         ...
 
@@ -121,5 +122,17 @@ class Tables(Protocol):
 
         Raises:
             NotFound: no such table.
+        """
+        ...
+
+    def drop_versions(self, name: str, versions: Collection[int]) -> DroppedFiles:
+        """Remove the rows of versions for good, and free the files that no other version needs.
+
+        Every other version stays readable, also when the process is killed on the way; doing it again finishes it. A
+        version that was dropped before is dropped already. Numbers are not given again.
+
+        Raises:
+            NotFound: no such table, or no such version.
+            InvalidInput: the newest version is among them.
         """
         ...

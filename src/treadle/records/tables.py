@@ -25,6 +25,18 @@ class TableCommit:
     """Rows the commit wrote, when the store recorded it (a compaction writes rows it only moved)."""
 
 
+@dataclass(frozen=True, slots=True)
+class DroppedFiles:
+    """What dropping versions freed."""
+
+    files: int = 0
+    bytes: int = 0
+
+    def __add__(self, other: DroppedFiles) -> DroppedFiles:
+        """Return what both freed."""
+        return DroppedFiles(self.files + other.files, self.bytes + other.bytes)
+
+
 def check_table_name(name: str) -> str:
     """Return the name when it is well formed: parts of `a-z 0-9 _ . -` joined by `/`.
 

@@ -331,6 +331,7 @@ class TablesContract:
             lambda: tables.rows(name),
             lambda: tables.history(name),
             lambda: tables.compact(name),
+            lambda: tables.drop_versions(name, [0]),
         ]
         for call in calls:
             with pytest.raises(InvalidInput):
@@ -346,6 +347,7 @@ class TablesContract:
             tables.rows,
             tables.history,
             tables.compact,
+            lambda name: tables.drop_versions(name, [0]),
         ]
         for call in calls:
             with pytest.raises(NotFound) as caught:
@@ -363,3 +365,39 @@ class TablesContract:
             tables.rows("a", version)
         with pytest.raises(NotFound):
             tables.schema("a", version=version)
+
+    def test_dropped_versions_are_gone_and_every_other_one_is_as_it_was(
+        self, tables: Tables, other: Tables
+    ) -> None:
+        """Files are freed when the last version that has them goes, and not before."""
+        for n in range(3):
+            tables.append("a", numbers(n, n + 100))
+        tables.overwrite("a", numbers(7))
+        tables.append("a", numbers(8))
+        tables.compact("a")
+        tables.append("a", numbers(9), writer=("w", 1))
+        newest = tables.version("a")
+        before = {version: held(tables, "a", version) for version in range(newest + 1)}
+        assert tables.drop_versions("a", [1]).files == 0  # version 2 has all that it had
+        freed = tables.drop_versions("a", [0, 2])
+        assert freed.files == 3
+        assert freed.bytes > 0
+        assert tables.drop_versions("a", [0, 2]).files == 0
+        for version in (0, 1, 2):
+            for handle in (tables, other):
+                with pytest.raises(NotFound):
+                    handle.read("a", version=version)
+        for version in range(3, newest + 1):
+            assert held(other, "a", version) == before[version]
+        assert held(other, "a") == before[newest]
+        assert other.append("a", numbers(10)) == newest + 1
+        assert other.writer_number("a", "w") == 1
+
+    def test_newest_and_absent_versions_are_not_dropped(self, tables: Tables) -> None:
+        """Nothing is dropped then, also of what was named beside them."""
+        for n in range(3):
+            tables.overwrite("a", numbers(n))
+        for versions, refused in (([0, 2], InvalidInput), ([0, 3], NotFound), ([-1], NotFound)):
+            with pytest.raises(refused):
+                tables.drop_versions("a", versions)
+        assert [held(tables, "a", version) for version in range(3)] == [[0], [1], [2]]

@@ -13,6 +13,7 @@ from treadle.entry.cli.data_diff import diff
 from treadle.entry.cli.data_infer import infer
 from treadle.entry.cli.data_list import list_datasets
 from treadle.entry.cli.data_profile import profile
+from treadle.entry.cli.data_prune import prune
 from treadle.entry.cli.data_show import show
 from treadle.entry.cli.data_tag import tag
 from treadle.entry.cli.data_validate import validate
@@ -37,3 +38,4 @@ app.command("list")(list_datasets)
 app.command("versions")(versions)
 app.command("show")(show)
 app.command("tag")(tag)
+app.command("prune")(prune)

@@ -14,7 +14,7 @@ import polars as pl
 from treadle.ports.datasets import Datasets, DatasetsView
 from treadle.ports.tables import Tables
 from treadle.records.datasets import LATEST, TAG, DatasetManifest, check_tag
-from treadle.records.errors import InvalidInput, NotFound, did_you_mean
+from treadle.records.errors import Conflict, InvalidInput, NotFound, did_you_mean
 from treadle.records.instants import Instant, instant, iso
 from treadle.records.rows import CANONICAL
 from treadle.stages.data.pushed import without_ids
@@ -124,9 +124,15 @@ def tag_version(datasets: Datasets, name: str, version: int, tag: str, at: Insta
     Raises:
         NotFound: there is no such version.
         InvalidInput: that cannot be a tag.
+        Conflict: the version's rows have been removed.
     """
     check_tag(tag)
     manifest = datasets.get(name, version)
+    if manifest.dropped is not None:
+        raise Conflict(
+            f"the rows of {manifest.ref} were removed: a tag could not bring them back",
+            command=f"treadle data versions {name}",
+        )
     for other in datasets.versions(name, limit=ALL):
         if tag in other.named and other.version != version:
             datasets.delete_tag(name, other.version, TAG + tag, at)
