@@ -4,6 +4,8 @@ python -m examples.flights.data DIR                                  # the five 
 treadle replay --project examples/flights --data DIR --home HOME     # a year of production in minutes
 """
 
+from pathlib import Path
+
 import treadle as tr
 
 from .features import DELAY
@@ -35,5 +37,6 @@ project = tr.Project(
     monitors=[monitor],
     triggers=[retrain],
     gates={"champion": gates},
+    schemas=tr.read_schemas(Path(__file__).parent / "schemas"),
     timezone=NEW_YORK,
 )

@@ -8,6 +8,7 @@ import polars as pl
 
 from treadle.define.describe import definition_digest
 from treadle.define.project import Project
+from treadle.loop.batch_check import BatchCheck
 from treadle.loop.calendar import next_midnight
 from treadle.loop.definitions import record_definitions
 from treadle.loop.span import plan_span
@@ -83,8 +84,18 @@ def prepare_store(world: World, rows: Mapping[str, pl.DataFrame], until: Instant
     Raises:
         Conflict: the home holds a replay of other data or definitions, or one that cannot be given this end, or it was used
             after its replay had ended.
+        InvalidInput: the data are not what the project's schemas say; every fault is listed and nothing was stored.
     """
     inputs = replay_inputs(world.project, rows, until)
+    end = int(str(inputs["end"]))
+    check = BatchCheck(world, end)  # history is whole at its end: nothing in it is too old or of the future
+    faults = check(rows)
+    if faults:
+        raise InvalidInput(
+            f"the data are not what their schemas say: {len(faults)} fault{'s' if len(faults) > 1 else ''}",
+            faults=faults,
+            fix="mend the data, or write into the schema what each fault says accepts it; nothing was stored",
+        )
     with world.metadata.begin() as unit:
         saved = unit.checkpoints.get(CHECKPOINT)
         if saved is not None:
@@ -94,6 +105,7 @@ def prepare_store(world: World, rows: Mapping[str, pl.DataFrame], until: Instant
     record_definitions(world, world.clock.now())
     manifests = store_rows(world.project.sources, rows, world.tables, world.metadata, world.clock.now())
     note_first_load(world.project.sources, rows, world.metadata, world.clock.now())
+    check.settle(manifests)
     return Store.of(rows, manifests)
 
 
