@@ -31,7 +31,12 @@ def definition_digest(value: object) -> Digest:
 
     It is the same in every process.
     """
-    return digest_value(_described(value, WORDS))
+    return digest_value(meaning(value))
+
+
+def meaning(value: object) -> Json:
+    """Return a definition as JSON without the words for people: equal where the same is computed."""
+    return _described(value, WORDS)
 
 
 def _described(value: object, without: frozenset[str]) -> Json:

@@ -27,6 +27,7 @@ COMMANDS: dict[str, Command] = {
     "streams": Command("treadle.entry.cli.streams", "Show how far the streams of sources were read."),
     "predict": Command("treadle.entry.cli.predict", "Ask a model one question."),
     "run": Command("treadle.entry.cli.run", "Run a pipeline: train, judge, promote or say why not."),
+    "apply": Command("treadle.entry.cli.apply", "Show changed definitions, and record them."),
     "request": Command("treadle.entry.cli.request", "Ask the loop to run a pipeline at its next tick."),
     "runs": Command("treadle.entry.cli.runs", "Show what was run and what came of it."),
     "models": Command("treadle.entry.cli.models", "Show models, versions, verdicts; promote by hand."),

@@ -167,6 +167,7 @@ def perform_turn(
         TreadleError: a step failed; the run is recorded as failed.
     """
     from treadle.adapters.clock import ShiftedClock, SystemClock
+    from treadle.entry.cli._definitions import record
     from treadle.entry.cli._events import followed
     from treadle.loop.turn import perform
 
@@ -177,6 +178,7 @@ def perform_turn(
     simulated = opened.notes().get("clock_end")  # a replay's home lives on in its own time
     clock = ShiftedClock(simulated) if isinstance(simulated, int) else SystemClock()
     with open_world(opened, loaded, clock, take_over=take_over) as world:
+        record(world, clock.now())
         store = stored_rows(world, data, batches, clock.now())
         if data is not None:
             opened.note(data=data_root(data))

@@ -14,6 +14,7 @@ import typer
 from treadle.bootstrap import Home as OpenedHome
 from treadle.bootstrap import lineage_transport, open_world
 from treadle.entry.cli._data import data_root
+from treadle.entry.cli._definitions import record
 from treadle.entry.cli._homes import open_project
 from treadle.entry.cli._log import check_log
 from treadle.entry.cli._shared import (
@@ -91,6 +92,7 @@ def up(
         closing(listen(binding)) as listener,
     ):
         check_log(opened, world)
+        record(world, clock.now())
         if started is not None:
             opened.note(clock_end=started)
         token = admin_token(opened.folder, os.environ.get(VARIABLE), renew=new_token)
