@@ -22,7 +22,7 @@ class Endpoint:
         name: the endpoint's name; it is the model name in the Open Inference Protocol.
         model: `name@alias` of the registered model that answers, e.g. `delay@champion`.
         features: the feature set that turns a request into the model's input.
-        requests: past requests, for training and replay.
+        requests: past requests, for training and replay: `tr.Requests(source)`, or `tr.Requests.served()`.
         labels: the truth that arrives later, for training and monitoring.
         owner, description, tags: for people.
         deprecated: what to use instead, once it is not to be used any more.
@@ -105,6 +105,13 @@ def _column_faults(owner: str, features: FeatureSet, requests: Requests, labels:
         for name in dict.fromkeys([*features.request, *features.names])
         if name in LOG_COLUMNS
     ]
+    if source is None:
+        return faults + _key_faults(owner, features, labels)
+    if not labels.key and source.columns.get(LOG_COLUMNS[0]) != "string":
+        faults.append(
+            f"{owner}: labels {labels.name!r} name predictions alone, which requests of a source are not; "
+            "give the labels a key too, or train on what was served: requests=tr.Requests.served()"
+        )
     for role, column, kind in wanted:
         have = source.columns.get(column)
         if have is None:
@@ -116,3 +123,13 @@ def _column_faults(owner: str, features: FeatureSet, requests: Requests, labels:
                 f"{owner}: {role} {column!r} is {kind}, but {have} in the requests' source {source.name!r}"
             )
     return faults
+
+
+def _key_faults(owner: str, features: FeatureSet, labels: Labels) -> list[str]:
+    """Return which parts of the labels' key have another type than the request field of that name."""
+    pairs = [(key, labels.source.columns[key], features.request.get(key)) for key in labels.key]
+    return [
+        f"{owner}: label key {key!r} is {kind}, but {have} in the request"
+        for key, kind, have in pairs
+        if have not in (None, kind)
+    ]

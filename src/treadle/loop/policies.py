@@ -102,6 +102,6 @@ class SidePolicies:
     def first_request(self, month: str) -> Instant:
         """Return the month's first T: labels known before it may be learned from."""
         first, after = self.month_bounds(month)
-        asked = self._store.rows[self._endpoint.requests.source.name]["__event_time"]
+        asked = self._store.rows[self._endpoint.requests.stored().name]["__event_time"]
         inside = asked.filter((asked >= first) & (asked < after))
         return int(inside.min()) if len(inside) else first  # type: ignore[arg-type]  # an int64 column

@@ -33,6 +33,7 @@ def read_monitor(
     columns = list(dict.fromkeys(["prediction_id", "at", "version", "score", *endpoint.labels.key]))
     longest = max((rule.maturity for rule in (monitor.performance, monitor.calibration) if rule), default=0)
     rows = served_between(world, endpoint, at - longest - monitor.window, at + 1, columns)
+    everything = rows.select("at", *endpoint.labels.key)  # a label may belong to another version's answer
     rows = rows.filter(pl.col("version") == champion.version)
     readings = []
     if monitor.drift is not None:
@@ -49,7 +50,7 @@ def read_monitor(
             )
         )
     if monitor.performance is not None or monitor.calibration is not None:
-        rows = with_labels(store, endpoint, rows, at)
+        rows = with_labels(store, endpoint, rows, at, everything)
     if monitor.performance is not None:
         readings.append(_auc(world, monitor, rows, champion, at))
     if monitor.calibration is not None:

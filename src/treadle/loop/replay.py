@@ -61,7 +61,7 @@ class Requests:
     @classmethod
     def of(cls, store: Store, endpoint: Endpoint) -> Requests:
         """Take the requests of an endpoint out of the stored rows."""
-        rows = store.rows[endpoint.requests.source.name].sort(EVENT_TIME, "__row")
+        rows = store.rows[endpoint.requests.stored().name].sort(EVENT_TIME, "__row")
         return cls(
             rows[EVENT_TIME].to_numpy(),
             _physical(rows.select(list(endpoint.features.request))),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from treadle.loop.observations import served_between, with_labels
+from treadle.loop.observations import request_owners, served_between, with_labels
 from treadle.loop.replay import Replay
 from treadle.loop.summary import (
     MonthScores,
@@ -149,6 +149,7 @@ def _importance(replay: Replay, champion: ModelVersion) -> tuple[FeatureImportan
         replay.endpoint,
         served_between(replay.world, replay.endpoint, first, after),
         replay.now(),
+        request_owners(replay.store, replay.endpoint),
     )
     judged = rows.filter(rows[LABEL].is_not_null())
     if judged[LABEL].n_unique() < 2:

@@ -36,7 +36,7 @@ def plan_span(rows: Mapping[str, pl.DataFrame], endpoint: Endpoint, zone: str, u
     Raises:
         InvalidInput: there is less history than the warm-up needs.
     """
-    source = endpoint.requests.source.name
+    source = endpoint.requests.stored().name
     asked = rows[source][EVENT_TIME].sort().to_numpy()
     if not len(asked):
         raise InvalidInput(

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import polars as pl
 
 from treadle.define.endpoints import Endpoint
-from treadle.loop.observations import served_between, with_labels
+from treadle.loop.observations import label_columns, request_owners, served_between, with_labels
 from treadle.loop.policies import SidePolicies
 from treadle.loop.readings import psi_against
 from treadle.loop.training import Store
@@ -67,12 +67,12 @@ def score_month(
         "loop": rows["score"].to_numpy(),
         "last3": open_model(load_model(world, policies.version(month))).score(features),
     }
-    return ServedMonth(month, rows.select(["at", "version", *endpoint.labels.key]), scores)
+    return ServedMonth(month, rows.select(["version", *label_columns(endpoint.labels)]), scores)
 
 
 def judge_month(store: Store, endpoint: Endpoint, served: ServedMonth, known_by: Instant) -> MonthScores:
     """Return the answers whose label is known by an instant."""
-    labels = with_labels(store, endpoint, served.rows, known_by)
+    labels = with_labels(store, endpoint, served.rows, known_by, request_owners(store, endpoint))
     labelled = labels[LABEL].is_not_null().to_numpy()
     days = labels["at"].to_physical().to_numpy() // DAY
     return MonthScores(

@@ -15,7 +15,9 @@ from treadle.define.context import RunnableStep
 from treadle.define.describe import definition_digest
 from treadle.define.endpoints import Endpoint
 from treadle.define.labels import Labels
+from treadle.loop.labelled import LABEL_KNOWN, PREDICTION_ID, find_labels, last_known, saying
 from treadle.loop.leaks import identifying, refuse_leaks
+from treadle.loop.served import served_requests
 from treadle.loop.validated import Validating
 from treadle.loop.validation import schema_of
 from treadle.loop.work import RUN_STEP, Notes, pack_step, unpack_result
@@ -31,11 +33,11 @@ from treadle.records.frames import AT, KNOWN_AT, LABEL, Frame
 from treadle.records.instants import DAY, Instant
 from treadle.records.models import ModelVersion
 from treadle.records.references import Reference
-from treadle.records.rows import EVENT_TIME, ROW, TOMBSTONE
-from treadle.records.rows import KNOWN_AT as STORED_KNOWN_AT
+from treadle.records.rows import EVENT_TIME
 from treadle.records.runs import DatasetInput, Metric, ModelOutput, RunStatus
 from treadle.records.splits import Split
 from treadle.records.trained import Model
+from treadle.stages.data.content import content_hash
 from treadle.stages.evaluation.report import evaluate
 from treadle.stages.features.offline import OfflineFeatures
 from treadle.stages.monitoring.drift import build_reference
@@ -80,15 +82,7 @@ def known_labels(store: Store, labels: Labels, by: Instant, since: Instant | Non
     Of several labels for one request the last that became known counts, so a correction replaces what it corrects, and a
     tombstone takes the label back. Rows that became known before `since` are not looked at.
     """
-    known, deleted = pl.col(STORED_KNOWN_AT), pl.col(TOMBSTONE)
-    inside = known <= by if since is None else known.is_between(since, by)
-    return (
-        store.rows[labels.source.name]
-        .filter(inside & (pl.col(labels.value).is_not_null() | deleted))
-        .sort(STORED_KNOWN_AT, ROW)
-        .unique(labels.key, keep="last", maintain_order=True)
-        .filter(~deleted)
-    )
+    return last_known(saying(store.rows[labels.source.name], labels, by, since), labels.key)
 
 
 def labelled_requests(
@@ -97,6 +91,7 @@ def labelled_requests(
     until: Instant,
     since: Instant | None = None,
     known_from: Instant | None = None,
+    served: pl.DataFrame | None = None,
 ) -> pl.DataFrame:
     """Return an endpoint's requests whose label was known before `until`, with `__at`, `__known_at` and `__label`.
 
@@ -106,31 +101,31 @@ def labelled_requests(
         until: labels known at or after this instant are left out.
         since: requests asked before this instant are left out.
         known_from: requests that had a label before this instant are left out.
+        served: what the endpoint was asked (`served_requests`), where its requests are not in a source.
 
     Returns:
         One row per labelled request, ordered by T and then by the label's key.
     """
     labels = endpoint.labels
-    known = known_labels(store, labels, until - 1)
+    if served is None:
+        served = store.rows[endpoint.requests.stored().name]
+    asked = served.with_columns(pl.col(EVENT_TIME).alias(AT))
+    rows = store.rows[labels.source.name]
+    found = find_labels(asked, rows, labels, by=until - 1)
+    labelled = found[LABEL].is_not_null()
     if known_from is not None:
         # A label corrected since has been learned from in its first form.
-        earlier = known_labels(store, labels, known_from - 1)
-        known = known.join(earlier, on=list(labels.key), how="anti", maintain_order="left")
-    asked = store.rows[endpoint.requests.source.name]
+        labelled &= find_labels(asked, rows, labels, by=known_from - 1)[LABEL].is_null()
     if since is not None:
-        asked = asked.filter(pl.col(EVENT_TIME) >= since)
-    wanted = known.select(
-        *labels.key,
-        pl.col(STORED_KNOWN_AT).alias("__label_known"),
-        pl.col(labels.value).cast(pl.Float64).alias(LABEL),
-    )
-    joined = asked.join(wanted, on=list(labels.key), how="inner")
+        labelled &= asked[AT] >= since
+    order = [AT, *labels.key, *([PREDICTION_ID] if PREDICTION_ID in asked.columns else [])]
+    joined = pl.concat([asked, found], how="horizontal").filter(labelled).sort(order)
     return joined.select(
         *dict.fromkeys([*endpoint.features.request, *labels.key]),
-        pl.col(EVENT_TIME).alias(AT),
-        pl.col("__label_known").alias(KNOWN_AT),
+        AT,
+        pl.col(LABEL_KNOWN).alias(KNOWN_AT),
         LABEL,
-    ).sort(AT, *labels.key)
+    )
 
 
 def build_frame(store: Store, endpoint: Endpoint, spine: pl.DataFrame, until: Instant) -> Frame:
@@ -211,10 +206,14 @@ class TrainingOperations:
         params: dict[str, Json] = {"endpoint": endpoint, "until": until, "since": since}
         if accept:
             params["accept"] = list(accept)
-        call = self._step_call("training_set", version, params, self._table_contents(definition), "here")
+        served = served_requests(self._world, definition, until)
+        inputs = self._table_contents(definition)
+        if served is not None:
+            inputs["served requests"] = content_hash(served)
+        call = self._step_call("training_set", version, params, inputs, "here")
 
         def compute() -> tuple[object, Notes]:
-            spine = labelled_requests(self._store, definition, until, since)
+            spine = labelled_requests(self._store, definition, until, since, served=served)
             if not spine.height:
                 raise InvalidInput(
                     f"endpoint {endpoint!r} has no request whose label was known in the time asked for",
@@ -351,7 +350,9 @@ class TrainingOperations:
 
     def _table_contents(self, endpoint: Endpoint) -> dict[str, Digest]:
         names = {view.source.name for view in endpoint.features.views}
-        names |= {endpoint.requests.source.name, endpoint.labels.source.name}
+        names |= {
+            rows.name for rows in (endpoint.requests.source, endpoint.labels.source) if rows is not None
+        }
         return {name: self._store.manifests[name].content_hash for name in sorted(names)}
 
     def _remember(self, value: object, digest: Digest) -> None:

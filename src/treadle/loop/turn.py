@@ -13,6 +13,7 @@ import numpy.typing as npt
 from treadle.define.context import ACTIVE
 from treadle.define.endpoints import Endpoint
 from treadle.define.steps import Pipeline
+from treadle.loop.served import served_requests
 from treadle.loop.stopwatch import RunClock
 from treadle.loop.training import (
     Store,
@@ -283,7 +284,8 @@ def _evidence(
             load_check=check,
         )
     border = max(_trained_until(version), _trained_until(champion))
-    spine = labelled_requests(store, endpoint, at, known_from=border)
+    served = served_requests(world, endpoint, at)
+    spine = labelled_requests(store, endpoint, at, known_from=border, served=served)
     frame = build_frame(store, endpoint, spine, at)
     comparison = compare(
         frame.y,
