@@ -1,4 +1,4 @@
-"""The demo's schema: the year keeps it, and weather in other units or from other places is refused before anything is stored."""
+"""The demo's schema: the year keeps it; weather in other units or from other places is refused before anything is stored."""
 
 import polars as pl
 import pytest
