@@ -12,6 +12,7 @@ from treadle.entry.cli.data_dead_letters import dead_letters
 from treadle.entry.cli.data_diff import diff
 from treadle.entry.cli.data_infer import infer
 from treadle.entry.cli.data_list import list_datasets
+from treadle.entry.cli.data_load import load
 from treadle.entry.cli.data_profile import profile
 from treadle.entry.cli.data_prune import prune
 from treadle.entry.cli.data_show import show
@@ -34,6 +35,7 @@ app.command("accept")(accept)
 app.command("croissant")(croissant)
 app.command("dead-letters")(dead_letters)
 app.command("diff")(diff)
+app.command("load")(load)
 app.command("list")(list_datasets)
 app.command("versions")(versions)
 app.command("show")(show)
