@@ -44,6 +44,8 @@ if TYPE_CHECKING:
     from treadle.define.project import Project as Project
     from treadle.define.row_features import row_feature as row_feature
     from treadle.define.schema_reader import read_schemas as read_schemas
+    from treadle.define.source_monitors import SourceMonitor as SourceMonitor
+    from treadle.define.source_monitors import column_drift as column_drift
     from treadle.define.sources import Source as Source
     from treadle.define.steps import pipeline as pipeline
     from treadle.define.steps import step as step
@@ -60,6 +62,7 @@ if TYPE_CHECKING:
     from treadle.define.triggers import new_labels as new_labels
     from treadle.define.triggers import on as on
     from treadle.define.triggers import score_drift_alert as score_drift_alert
+    from treadle.define.triggers import values_changed as values_changed
     from treadle.define.views import FeatureView as FeatureView
     from treadle.define.views import WindowView as WindowView
     from treadle.define.views import column as column
@@ -105,6 +108,7 @@ _HOME = {
     "Project": "treadle.define.project",
     "Requests": "treadle.define.labels",
     "Source": "treadle.define.sources",
+    "SourceMonitor": "treadle.define.source_monitors",
     "TreadleError": "treadle.records.errors",
     "WindowView": "treadle.define.views",
     "auc": "treadle.define.monitors",
@@ -114,6 +118,7 @@ _HOME = {
     "category": "treadle.define.feature_sets",
     "coalesce": "treadle.define.tracing",
     "column": "treadle.define.views",
+    "column_drift": "treadle.define.source_monitors",
     "connect": "treadle.entry.client",
     "count": "treadle.define.aggregates",
     "cyclic": "treadle.define.tracing",
@@ -153,6 +158,7 @@ _HOME = {
     "total": "treadle.define.aggregates",
     "training_set": "treadle.define.operations",
     "validated": "treadle.define.operations",
+    "values_changed": "treadle.define.triggers",
     "var": "treadle.define.aggregates",
     "when": "treadle.define.tracing",
 }

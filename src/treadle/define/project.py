@@ -11,6 +11,7 @@ from treadle.define.gates import Gate, NoWorseSlice
 from treadle.define.monitors import Monitor
 from treadle.define.names import duplicates, kind_fault, name_fault, zone_known
 from treadle.define.schema_faults import schema_faults
+from treadle.define.source_monitors import SourceMonitor
 from treadle.define.sources import Rows, Source, Table, reading_order
 from treadle.define.steps import Pipeline
 from treadle.define.triggers import AllOf, AnyOf, Condition, Trigger
@@ -29,6 +30,7 @@ class Project:
         pipelines: functions made with `@pipeline`.
         endpoints: models behind addresses.
         monitors: what is watched, one or more per endpoint.
+        source_monitors: what is watched of sources and tables.
         triggers: what starts a pipeline by itself.
         schemas: what data must be, as `read_schemas` reads them; one with the name of a source or table is held to its rows
             before they are stored, the others are for `validated`.
@@ -48,6 +50,7 @@ class Project:
     schemas: Sequence[DatasetSchema] = ()
     gates: Mapping[str, Sequence[Gate]] = field(default_factory=dict)
     timezone: str = "UTC"
+    source_monitors: Sequence[SourceMonitor] = ()
 
     def __post_init__(self) -> None:
         faults = [fault for fault in [name_fault("project", self.name)] if fault]
@@ -86,6 +89,10 @@ class Project:
         """Return what watches an endpoint."""
         return [monitor for monitor in self.monitors if monitor.endpoint == endpoint.name]
 
+    def _monitor_names(self) -> list[str]:
+        """Return the names of all monitors, of endpoints and of sources: readings are found by them."""
+        return [one.name for one in self.monitors] + [one.name for one in self.source_monitors]
+
     def _kind_faults(self) -> list[str]:
         """Return what stands in a list it does not belong in."""
         kinds: list[tuple[str, Sequence[object], type | tuple[type, ...], str]] = [
@@ -98,6 +105,7 @@ class Project:
             ("pipelines", self.pipelines, Pipeline, "functions made pipelines by @tr.pipeline"),
             ("endpoints", self.endpoints, Endpoint, "tr.Endpoint(...)"),
             ("monitors", self.monitors, Monitor, "tr.Monitor(...)"),
+            ("source_monitors", self.source_monitors, SourceMonitor, "tr.SourceMonitor(...)"),
             ("schemas", self.schemas, DatasetSchema, "tr.read_schemas(folder)"),
             ("triggers", self.triggers, Trigger, "tr.on(condition, run=pipeline)"),
         ]
@@ -120,7 +128,7 @@ class Project:
             ("source or table", [source.name for source in self.sources]),
             ("pipeline", [pipeline.name for pipeline in self.pipelines]),
             ("endpoint", [endpoint.name for endpoint in self.endpoints]),
-            ("monitor", [monitor.name for monitor in self.monitors]),
+            ("monitor", self._monitor_names()),
             ("trigger", [trigger.name for trigger in self.triggers]),
             ("view", [view.name for view in self.views]),
             ("schema", [schema.name for schema in self.schemas]),
@@ -147,7 +155,8 @@ class Project:
         listed = {source.name: source for source in self.sources}
         used = [(view.source, f"view {view.name!r}") for view in self.views]
         for endpoint in self.endpoints:
-            used.append((endpoint.requests.source, f"endpoint {endpoint.name!r} (requests)"))
+            if endpoint.requests.source is not None:
+                used.append((endpoint.requests.source, f"endpoint {endpoint.name!r} (requests)"))
             used.append((endpoint.labels.source, f"endpoint {endpoint.name!r} (labels)"))
         faults = []
         for source, user in used:
@@ -170,7 +179,8 @@ class Project:
             for trigger in self.triggers
             if trigger.pipeline not in pipelines
         ]
-        monitors = [monitor.name for monitor in self.monitors]
+        faults += [fault for monitor in self.source_monitors for fault in _watched_faults(monitor, listed)]
+        monitors = self._monitor_names()
         faults += [
             f"trigger {trigger.name!r} heeds monitor {name!r}, which is not among the monitors"
             + _meant(name, monitors)
@@ -203,6 +213,25 @@ class Project:
 def _meant(name: str, known: Iterable[str]) -> str:
     near = did_you_mean(name, known)
     return f"; {near}" if near else ""
+
+
+def _watched_faults(monitor: SourceMonitor, listed: Mapping[str, Rows]) -> list[str]:
+    """Return what a source monitor asks for that its source does not have."""
+    who, source = f"source monitor {monitor.name!r}", listed.get(monitor.source)
+    if source is None:
+        return [
+            f"{who} watches {monitor.source!r}, which is not among the sources{_meant(monitor.source, listed)}"
+        ]
+    if source.timing.event_time is None:
+        return [
+            f"{who} watches {monitor.source!r}, which has no event_time: its rows cannot be cut into windows"
+        ]
+    asked = () if monitor.drift is None else monitor.drift.columns or ()
+    return [
+        f"{who}: {column!r} is no column of {monitor.source!r}{_meant(column, source.columns)}"
+        for column in asked
+        if column not in source.columns
+    ]
 
 
 def _heeded(condition: Condition) -> list[str]:

@@ -79,6 +79,15 @@ class CalibrationOff(_Part, frozen=True, tag="calibration_off"):
         return f"calibration is off{_of(self.monitor)}"
 
 
+class ValuesChanged(_Part, frozen=True, tag="values_changed"):
+    """The values of a source have changed lastingly, and the model feels it; see `values_changed`."""
+
+    monitor: str | None = None
+
+    def __str__(self) -> str:
+        return f"values changed{_of(self.monitor)}"
+
+
 class Every(_Part, frozen=True, tag="every"):
     """Time has passed since the pipeline last started; see `every`."""
 
@@ -129,7 +138,15 @@ class AllOf(_Part, frozen=True, tag="all_of"):
 
 
 Condition: TypeAlias = (
-    ScoreDriftAlert | MetricDrops | CalibrationOff | Every | NewLabels | Manual | AnyOf | AllOf
+    ScoreDriftAlert
+    | MetricDrops
+    | CalibrationOff
+    | ValuesChanged
+    | Every
+    | NewLabels
+    | Manual
+    | AnyOf
+    | AllOf
 )
 
 
@@ -226,6 +243,19 @@ def score_drift_alert(times: int = 2, of: int = 3, *, monitor: str | None = None
 def calibration_off(*, monitor: str | None = None) -> CalibrationOff:
     """Hold when the newest calibration reading is an alert."""
     return CalibrationOff(monitor)
+
+
+def values_changed(monitor: str | None = None) -> ValuesChanged:
+    """Hold when the newest drift verdict of a source monitor calls for a training.
+
+    It does when a column is in alert in that window and in another one of the last three, and the scores have drifted
+    too, or the performance fell, or the column is among those that the model leans on most. A drift that touches nothing
+    the model does raises an alert and starts no training.
+
+    Args:
+        monitor: the name of a source monitor with `drift`; None: any.
+    """
+    return ValuesChanged(monitor)
 
 
 def every(period: str | Duration) -> Every:

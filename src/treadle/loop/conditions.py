@@ -20,11 +20,12 @@ from treadle.define.triggers import (
     MetricDrops,
     NewLabels,
     ScoreDriftAlert,
+    ValuesChanged,
 )
 from treadle.records.decisions import ConditionValue, PipelineHistory
 from treadle.records.estimates import Difference
 from treadle.records.instants import DAY, Instant, iso, short
-from treadle.records.readings import MonitorReading, ReadingKind
+from treadle.records.readings import CALLS, MonitorReading, ReadingKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,8 @@ def _leaf(condition: Condition, situation: Situation) -> _Worth:
             return _by_monitor(situation, "auc", condition.monitor, lambda r: _dropped(condition, r))
         case CalibrationOff():
             return _by_monitor(situation, "calibration", condition.monitor, _off)
+        case ValuesChanged():
+            return _by_monitor(situation, "data_drift", condition.monitor, _changed)
         case Every():
             if history.last_started is None:
                 return True, "it never ran"
@@ -191,6 +194,13 @@ def _pool(readings: list[MonitorReading]) -> Difference:
         n=total,
         clusters=int(sum(known)) if len(known) == len(clusters) else None,
     )
+
+
+def _changed(readings: list[MonitorReading]) -> _Worth:
+    newest = readings[-1]
+    if newest.state == "insufficient_data":
+        return None, newest.sentence
+    return bool(newest.details.get(CALLS)), newest.sentence
 
 
 def _off(readings: list[MonitorReading]) -> _Worth:

@@ -15,6 +15,7 @@ from treadle.define.monitors import Monitor
 from treadle.loop.readings import read_monitor
 from treadle.loop.requests import pending_request
 from treadle.loop.skew import SkewAudits
+from treadle.loop.source_watch import SourceWatch
 from treadle.loop.stopwatch import Stopwatch
 from treadle.loop.training import Store
 from treadle.loop.triggers import decide
@@ -68,6 +69,7 @@ class Controller:
         self._flusher = PredictionFlusher(world.project.endpoints, world.predictions, world.tables)
         self._readings: dict[str, _Readings] = {}
         self.skew = SkewAudits(world)
+        self.sources = SourceWatch(world)
 
     def use(self, store: Store) -> None:
         """Go on with newly stored rows."""
@@ -107,19 +109,22 @@ class Controller:
             if view.journal.latest("loop.ticked", subject=key) is not None:
                 return
             due = [monitor for monitor in self._world.project.monitors if self._is_due(view, monitor, at)]
+            watching = self.sources.due(view, at)
             earlier = self._recent_readings(view, at)
             self.skew.follow(view)
         readings = [reading for monitor in due for reading in self._read(monitor, at)]
         audited = self.skew.read(self._store, at)
-        if not readings and not audited and not self._world.project.triggers:
+        watched = self.sources.read(watching, self._store, [*earlier, *readings], at)
+        if not readings and not audited and not watched and not self._world.project.triggers:
             return
         with self._world.metadata.begin() as unit:
             self._record_readings(unit, readings, earlier, at)
             self.skew.record(unit, audited)
-            decision = decide(
-                self._world.project.triggers, [*earlier, *readings], self._histories(unit, at), at
-            )
-            self._record_decision(unit, decision, bool(due), at)
+            self.sources.record(unit, watched, at)
+            known = [*earlier, *readings, *(reading for one in watched for reading in one.readings)]
+            decision = decide(self._world.project.triggers, known, self._histories(unit, at), at)
+            judged = bool(due) or any(one.measured for one in watched)
+            self._record_decision(unit, decision, judged, at)
             unit.journal.append("loop.ticked", key, at, {"readings": len(readings)}, key=key)
         self.skew.accept(audited)
         failpoint("controller.after_decision")
@@ -130,15 +135,13 @@ class Controller:
 
     def _recent_readings(self, view: View, at: Instant) -> list[MonitorReading]:
         """Return the readings of late, monitor by monitor; the journal is read from where the last tick left it."""
-        for monitor in self._world.project.monitors:
-            kept = self._readings.setdefault(monitor.name, _Readings())
-            kept.follow(view, monitor.name)
+        project = self._world.project
+        names = [one.name for one in project.monitors] + [one.name for one in project.source_monitors]
+        for name in names:
+            kept = self._readings.setdefault(name, _Readings())
+            kept.follow(view, name)
             kept.forget(at - KEPT_READINGS)
-        return [
-            reading
-            for monitor in self._world.project.monitors
-            for reading in self._readings[monitor.name].newest
-        ]
+        return [reading for name in names for reading in self._readings[name].newest]
 
     def _read(self, monitor: Monitor, at: Instant) -> list[MonitorReading]:
         endpoint = next(e for e in self._world.project.endpoints if e.name == monitor.endpoint)

@@ -34,7 +34,10 @@ class Wheel:
         tell: Callable[[str], None],
         refresh: Callable[[Store], Store] = lambda store: store,
     ) -> None:
-        self.every = tick_period([monitor.every for monitor in world.project.monitors])
+        project = world.project
+        steps = [one.every for one in project.monitors]
+        steps += [one.every for one in project.source_monitors]
+        self.every = tick_period(steps)
         self.last_tick: Instant | None = None
         self.next_tick = _following(world.clock.now(), self.every)
         self._world = world

@@ -12,7 +12,21 @@ from treadle.records.record import Record
 ReadingState: TypeAlias = Literal["ok", "warn", "alert", "inconclusive", "insufficient_data"]
 """`inconclusive`: measured, but the interval allows either answer. `insufficient_data`: too little there."""
 
-ReadingKind: TypeAlias = Literal["score_drift", "auc", "calibration"]
+ReadingKind: TypeAlias = Literal[
+    "score_drift",
+    "auc",
+    "calibration",
+    "freshness",
+    "volume",
+    "nulls",
+    "duplicates",
+    "ranges",
+    "data_drift",
+]
+"""The first three are read of an endpoint, the others of a source."""
+
+CALLS = "calls_for_training"
+"""The detail of a data drift reading that is 1 when the drift should start a training."""
 
 
 class MonitorReading(Record, frozen=True, kw_only=True):

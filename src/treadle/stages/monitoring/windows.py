@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from treadle.define.monitors import Monitor
+from treadle.define.source_monitors import SourceMonitor
 from treadle.records.estimates import Window
 from treadle.records.instants import Duration, Instant
 
@@ -21,6 +22,6 @@ def label_window(monitor: Monitor, maturity: Duration, now: Instant) -> Window:
     return Window(now - maturity - monitor.window, now - maturity)
 
 
-def is_due(monitor: Monitor, last: Instant | None, now: Instant) -> bool:
+def is_due(monitor: Monitor | SourceMonitor, last: Instant | None, now: Instant) -> bool:
     """Tell whether a reading is due: none was made, or a step of `every` (from 1970 on) began since."""
     return last is None or last // monitor.every < now // monitor.every
