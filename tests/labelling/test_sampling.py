@@ -108,7 +108,7 @@ def test_the_slice_whose_scores_moved_most_is_found_and_chance_is_not_taken_for_
     place, size = chance.choice(["x", "y", "z"], 3_000), chance.choice([1, 2], 3_000)
     before = pl.DataFrame({"place": place, "size": size, "score": chance.uniform(size=3_000)})
     assert most_shifted(before[:1_500], before[1_500:], ["place", "size"]) is None
-    moved = before.with_columns(pl.col("score") + pl.when(place == "y").then(0.1).otherwise(0.0))
+    moved = before.with_columns(pl.col("score") + pl.when(pl.col("place") == "y").then(0.1).otherwise(0.0))
     found = most_shifted(before[:1_500], moved[1_500:], ["place", "size"])
     assert found is not None
     assert (found.column, found.value) == ("place", "y")
