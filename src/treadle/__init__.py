@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from treadle.define.sources import Source as Source
     from treadle.define.steps import pipeline as pipeline
     from treadle.define.steps import step as step
+    from treadle.define.tables import sql_table as sql_table
     from treadle.define.tables import table as table
     from treadle.define.tracing import coalesce as coalesce
     from treadle.define.tracing import cyclic as cyclic
@@ -66,6 +67,7 @@ if TYPE_CHECKING:
     from treadle.define.views import FeatureView as FeatureView
     from treadle.define.views import WindowView as WindowView
     from treadle.define.views import column as column
+    from treadle.entry.catalog import catalog as catalog
     from treadle.entry.client import Client as Client
     from treadle.entry.client import connect as connect
     from treadle.entry.datasets import dataset as dataset
@@ -82,6 +84,7 @@ if TYPE_CHECKING:
     from treadle.records.instants import Instant as Instant
     from treadle.records.secrets import secret as secret
     from treadle.records.trained import Model as Model
+    from treadle.stages.features.rows.engines import compute as compute
 
 __version__ = "0.1.0"
 
@@ -115,10 +118,12 @@ _HOME = {
     "better_than_champion": "treadle.define.gates",
     "calibration": "treadle.define.monitors",
     "calibration_off": "treadle.define.triggers",
+    "catalog": "treadle.entry.catalog",
     "category": "treadle.define.feature_sets",
     "coalesce": "treadle.define.tracing",
     "column": "treadle.define.views",
     "column_drift": "treadle.define.source_monitors",
+    "compute": "treadle.stages.features.rows.engines",
     "connect": "treadle.entry.client",
     "count": "treadle.define.aggregates",
     "cyclic": "treadle.define.tracing",
@@ -152,6 +157,7 @@ _HOME = {
     "skew": "treadle.define.monitors",
     "smallest": "treadle.define.aggregates",
     "split": "treadle.define.operations",
+    "sql_table": "treadle.define.tables",
     "std": "treadle.define.aggregates",
     "step": "treadle.define.steps",
     "table": "treadle.define.tables",
