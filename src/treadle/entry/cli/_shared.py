@@ -51,17 +51,22 @@ def command_app(group: type[TyperGroup] = TyperGroup) -> typer.Typer:
     )
 
 
-def group_app(default: str) -> typer.Typer:
+def group_app(default: str, *, words: bool = False) -> typer.Typer:
     """Return an empty application of subcommands; a call that names none means the default one.
 
     `treadle models --json` is then `treadle models list --json`.
+
+    Args:
+        default: the subcommand that is meant where none is named.
+        words: whether a first word that is no subcommand is the default one's too.
     """
 
     class GroupWithDefault(TyperGroup):
         def parse_args(
             self, ctx: Any, args: list[str]
         ) -> list[str]:  # Any: releases keep the class elsewhere
-            if not args or (args[0].startswith("-") and args[0] not in ctx.help_option_names):
+            options = bool(args) and args[0].startswith("-") and args[0] not in ctx.help_option_names
+            if not args or options or (words and args[0] not in {*self.commands, *ctx.help_option_names}):
                 args = [default, *args]
             parsed: list[str] = super().parse_args(ctx, args)
             return parsed
