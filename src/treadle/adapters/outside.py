@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from treadle.adapters.storage import storage_options
@@ -79,6 +79,12 @@ class OutsideWorld:
         from treadle.adapters.outside_delta import read_delta_rows
 
         return read_delta_rows(place, storage_options(self._secrets, storage), version, columns, files)
+
+    def select(self, sql: str, inputs: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+        """See `Outside.select`. By DuckDB, on one thread."""
+        from treadle.adapters.outside_select import select_rows
+
+        return select_rows(sql, inputs)
 
     def _address(self, url: str | SecretRef) -> str:
         return self._secrets.get(url) if isinstance(url, SecretRef) else url

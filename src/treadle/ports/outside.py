@@ -5,7 +5,7 @@ Rows come as they are: conforming them to a source's columns is the reader's aff
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from treadle.records.secrets import SecretRef
@@ -83,4 +83,13 @@ class Outside(Protocol):
         files: Sequence[str] | None = None,
     ) -> pl.DataFrame:
         """Return those of the columns that a version of a Delta table has; with `files`, the rows of those only."""
+        ...
+
+    def select(self, sql: str, inputs: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+        """Return what one SELECT makes of rows that are given to it by name; it can reach nothing else.
+
+        Raises:
+            InvalidInput: it is not one SELECT, or fails, or asks for anything but those rows.
+            NotReady: the engine is not installed.
+        """
         ...

@@ -8,7 +8,7 @@ registered version is replaced. So nothing is lost, and nothing counts twice.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import msgspec
 import polars as pl
@@ -17,16 +17,18 @@ from treadle.define.describe import definition_digest
 from treadle.define.sources import Rows, Source, Table, reading_order
 from treadle.ports.metadata import Metadata
 from treadle.ports.tables import Tables
-from treadle.records.datasets import DatasetManifest, DatasetRef
+from treadle.records.datasets import BECAUSE, TABLE_VERSION, DatasetManifest, DatasetRef
 from treadle.records.failpoints import failpoint
 from treadle.records.instants import Instant
 from treadle.records.rows import EVENT_ID, PUSHED, ROW
 from treadle.stages.data.arrivals import Arrival, Merged, first_load, merge, redefine, says_itself
 from treadle.stages.data.batches import Batch
 from treadle.stages.data.content import ContentSums, content_hash, content_sums, schema_hash
-from treadle.stages.data.cursors import PREFIX, Cursor, Seen, read_cursors
+from treadle.stages.data.cursors import PREFIX, Cursor, read_cursors
 from treadle.stages.data.facts import code_digest, declared
+from treadle.stages.data.incremental import Increment, mark_of, merge_increment, plan_increment
 from treadle.stages.data.places import DataPlace
+from treadle.stages.data.plans import Plan, Work
 from treadle.stages.data.pushed import LOADED, loaded_content, pushed_reader, replace_loaded, without_ids
 from treadle.stages.data.reading import build_table, read_batches, refuse_data
 
@@ -43,44 +45,6 @@ class Brought:
     """How many rows are new, for those that have new ones."""
     said: tuple[str, ...] = ()
     """Sentences for people about what was out of the ordinary."""
-
-
-@dataclass(slots=True)
-class _Plan:
-    """What was found of one definition, and what is to become of it."""
-
-    definition: Rows
-    manifest: DatasetManifest | None
-    cursor: Cursor | None
-    stored: pl.DataFrame | None
-    merged: Merged | None = None
-    """None where nothing was read, so that what is stored stays."""
-    seen: Seen = None
-
-    @property
-    def rows(self) -> pl.DataFrame:
-        if self.merged is not None:
-            return self.merged.rows
-        assert self.stored is not None
-        return self.stored
-
-    @property
-    def changed(self) -> bool:
-        """Whether rows have to be written."""
-        torn = self.cursor is not None and self.cursor.pending
-        return torn or self.stored is None or (self.merged is not None and self.merged.changed)
-
-
-@dataclass(slots=True)
-class _Work:
-    """The stores, and what has been planned so far."""
-
-    tables: Tables
-    metadata: Metadata
-    at: Instant
-    plans: dict[str, _Plan] = field(default_factory=dict)
-    faults: list[str] = field(default_factory=list)
-    said: list[str] = field(default_factory=list)
 
 
 def bring_in(
@@ -109,12 +73,12 @@ def bring_in(
         InvalidInput: the data cannot be used; every fault is listed and nothing was stored.
         NotReady: a place outside cannot be reached.
     """
-    work = _Work(tables, metadata, at)
+    work = Work(tables, metadata, at, place)
     _look(work, definitions)
     cursors = {
         name: plan.cursor
         for name, plan in work.plans.items()
-        if plan.cursor is not None and plan.stored is not None and _same(plan)
+        if plan.cursor is not None and plan.stored is not None and plan.same
     }
     if batches is None:
         batches, work.faults = read_batches(definitions, place, cursors)
@@ -123,7 +87,7 @@ def bring_in(
         if isinstance(definition, Source):
             if definition.name in batches:
                 _plan_source(work, plan, definition, batches[definition.name])
-        elif all(_ready(work.plans[name]) for name in definition.inputs):
+        elif all(work.plans[name].ready for name in definition.inputs):
             _plan_table(work, plan, definition, definitions)
     if check is not None and not work.faults and any(plan.changed for plan in work.plans.values()):
         work.faults += check({name: plan.rows for name, plan in work.plans.items()})
@@ -152,7 +116,7 @@ def note_first_load(
                 unit.checkpoints.put(PREFIX + definition.name, cursor.as_json(), at)
 
 
-def _look(work: _Work, definitions: Sequence[Rows]) -> None:
+def _look(work: Work, definitions: Sequence[Rows]) -> None:
     """Find what is stored of each definition."""
     names = [definition.name for definition in definitions]
     with work.metadata.read() as view:
@@ -163,7 +127,7 @@ def _look(work: _Work, definitions: Sequence[Rows]) -> None:
         name = definition.name
         manifest = manifests.get(name) if work.tables.exists(name) else None
         stored = None if manifest is None else _loaded(work.tables, manifest)
-        work.plans[name] = _Plan(definition, manifest, cursors.get(name), stored)
+        work.plans[name] = Plan(definition, manifest, cursors.get(name), stored)
 
 
 def _loaded(tables: Tables, manifest: DatasetManifest) -> pl.DataFrame:
@@ -173,19 +137,10 @@ def _loaded(tables: Tables, manifest: DatasetManifest) -> pl.DataFrame:
     return without_ids(rows).sort(ROW)
 
 
-def _same(plan: _Plan) -> bool:
-    """Say whether the definition is the one that the stored rows are of."""
-    return plan.cursor is not None and plan.cursor.definition == definition_digest(plan.definition)
-
-
-def _ready(plan: _Plan) -> bool:
-    return plan.merged is not None or plan.stored is not None
-
-
-def _plan_source(work: _Work, plan: _Plan, source: Source, batch: Batch) -> None:
+def _plan_source(work: Work, plan: Plan, source: Source, batch: Batch) -> None:
     plan.seen = batch.seen
     work.said += batch.said
-    if plan.stored is not None and _same(plan) and batch.empty:
+    if plan.stored is not None and plan.same and batch.empty:
         return
     rows = batch.rows
     if (
@@ -199,7 +154,7 @@ def _plan_source(work: _Work, plan: _Plan, source: Source, batch: Batch) -> None
         rows = plan.stored.select(rows.columns)
     plan.merged = _met(work, plan, rows, whole=batch.whole, overlap=batch.overlap, backdated=source.backdated)
     work.faults += [f"source {source.name!r} ({source.path}): {fault}" for fault in plan.merged.faults]
-    late = plan.merged.arrived.height if plan.stored is not None and _same(plan) else 0
+    late = plan.merged.arrived.height if plan.stored is not None and plan.same else 0
     if plan.merged.gone:
         work.said.append(
             f"source {source.name!r}: {_rows(plan.merged.gone)} no longer there; the older version keeps them"
@@ -211,37 +166,72 @@ def _plan_source(work: _Work, plan: _Plan, source: Source, batch: Batch) -> None
         )
 
 
-def _plan_table(work: _Work, plan: _Plan, table: Table, definitions: Sequence[Rows]) -> None:
+def _plan_table(work: Work, plan: Plan, table: Table, definitions: Sequence[Rows]) -> None:
     inputs = [work.plans[name] for name in table.inputs]
     noted = plan.cursor.inputs if plan.cursor is not None else None
     versions = {p.definition.name: p.manifest.version if p.manifest else 0 for p in inputs}
-    if plan.stored is not None and _same(plan) and noted == versions and not any(p.changed for p in inputs):
+    if plan.stored is not None and plan.same and noted == versions and not any(p.changed for p in inputs):
         return
-    rows, faults = build_table(table, {p.definition.name: _all_rows(work, p) for p in inputs})
-    work.faults += faults
-    if not faults:
-        backdated = all(source.backdated for source in _sources_of(table, definitions))
+    whole = {p.definition.name: _all_rows(work, p) for p in inputs}
+    plan.marks = {p.definition.name: mark_of(whole[p.definition.name], p.replaced) for p in inputs}
+    increment = _increment(work, plan, table, whole)
+    rows, faults = build_table(table, whole if increment is None else increment.inputs, work.place)
+    if faults:
+        work.faults += faults
+        return
+    backdated = all(source.backdated for source in _sources_of(table, definitions))
+    if increment is None or plan.stored is None:
         plan.merged = _met(work, plan, rows, whole=True, overlap=None, backdated=backdated)
+    else:
+        arrival = _arrival(work, plan, plan.stored, backdated=backdated)
+        plan.merged = merge_increment(table, plan.stored, rows, increment, arrival)
+        work.faults += [f"table {table.name!r}: {fault}" for fault in plan.merged.faults]
+
+
+def _increment(work: Work, plan: Plan, table: Table, inputs: Mapping[str, pl.DataFrame]) -> Increment | None:
+    """Return the part of a table that has to be built, None for all of it; notes why."""
+    if plan.stored is None:
+        plan.because = "first build"
+        return None
+    if not plan.same:
+        known = plan.manifest.code_digest if plan.manifest else None
+        what = "code" if known is not None and known != code_digest(table) else "definition"
+        plan.because = f"its {what} changed"
+        work.said.append(f"table {table.name!r} rebuilt because its {what} changed")
+        return None
+    assert plan.marks is not None
+    before = plan.cursor.marks if plan.cursor is not None else None
+    found = plan_increment(table, inputs, before, plan.marks)
+    if isinstance(found, Increment):
+        plan.because = found.because
+        return found
+    plan.because = found
+    if table.incremental is not None:
+        work.said.append(f"table {table.name!r} rebuilt whole because {found}")
+    return None
 
 
 def _met(
-    work: _Work, plan: _Plan, rows: pl.DataFrame, *, whole: bool, overlap: pl.Expr | None, backdated: bool
+    work: Work, plan: Plan, rows: pl.DataFrame, *, whole: bool, overlap: pl.Expr | None, backdated: bool
 ) -> Merged:
     """Return the rows that were read as they meet the stored ones."""
     pushed = pushed_reader(work.tables)(plan.definition.name) if plan.stored is not None else None
     ids = None if pushed is None else pushed[EVENT_ID]
     if plan.stored is None:
         return first_load(plan.definition, rows)
-    count = plan.stored.height
-    after = int(plan.stored[ROW].max()) + 1 if count else 0  # type: ignore[arg-type]  # an int64 column
-    next_row, history = (after, after) if plan.cursor is None else (plan.cursor.next_row, plan.cursor.history)
-    arrival = Arrival(work.at, max(next_row, after), history, backdated)
-    if not _same(plan):
+    arrival = _arrival(work, plan, plan.stored, backdated=backdated)
+    if not plan.same:
         return redefine(plan.definition, plan.stored, rows, arrival, ids)
     return merge(plan.definition, plan.stored, rows, arrival, whole=whole, overlap=overlap, pushed_ids=ids)
 
 
-def _all_rows(work: _Work, plan: _Plan) -> pl.DataFrame:
+def _arrival(work: Work, plan: Plan, stored: pl.DataFrame, *, backdated: bool) -> Arrival:
+    after = int(stored[ROW].max()) + 1 if stored.height else 0  # type: ignore[arg-type]  # an int64 column
+    next_row, history = (after, after) if plan.cursor is None else (plan.cursor.next_row, plan.cursor.history)
+    return Arrival(work.at, max(next_row, after), history, backdated)
+
+
+def _all_rows(work: Work, plan: Plan) -> pl.DataFrame:
     """Return a table's input: loaded rows, and pushed ones after them."""
     pushed = pushed_reader(work.tables)(plan.definition.name) if plan.stored is not None else None
     rows = plan.rows
@@ -254,7 +244,7 @@ def _all_rows(work: _Work, plan: _Plan) -> pl.DataFrame:
     )
 
 
-def _store(work: _Work, plan: _Plan, manifests: Mapping[str, DatasetManifest]) -> DatasetManifest:
+def _store(work: Work, plan: Plan, manifests: Mapping[str, DatasetManifest]) -> DatasetManifest:
     """Write what changed of one definition, register it and save its cursor."""
     inputs = None
     if isinstance(plan.definition, Table):
@@ -280,7 +270,7 @@ def _store(work: _Work, plan: _Plan, manifests: Mapping[str, DatasetManifest]) -
     return _register(work, plan, version, whole, content, _cursor(plan, inputs, sums), manifests)
 
 
-def _write(work: _Work, plan: _Plan, *, torn: bool) -> tuple[int, pl.DataFrame]:
+def _write(work: Work, plan: Plan, *, torn: bool) -> tuple[int, pl.DataFrame]:
     """Bring the rows into the table; returns its new version and all its rows, without ids."""
     name, merged = plan.definition.name, plan.merged
     if torn or plan.stored is None or merged is None or merged.replaces:
@@ -298,8 +288,8 @@ def _write(work: _Work, plan: _Plan, *, torn: bool) -> tuple[int, pl.DataFrame]:
 
 
 def _register(
-    work: _Work,
-    plan: _Plan,
+    work: Work,
+    plan: Plan,
     version: int,
     whole: pl.DataFrame,
     content: str,
@@ -322,9 +312,12 @@ def _register(
             rows=whole.height,
             parents=parents,
             code_digest=code_digest(definition),
-            tags={"table_version": str(version)}
-            | declared(definition)
-            | ({} if alone else {LOADED: content}),
+            tags={
+                TABLE_VERSION: str(version),
+                **declared(definition),
+                **({} if alone else {LOADED: content}),
+                **({} if plan.because is None else {BECAUSE: plan.because}),
+            },
             # After the version it follows, so that content which comes back is a new version, not the old one.
             key=f"ingest:{definition.name}:{before.version if before else 0}:{content}:{version}",
         )
@@ -334,23 +327,23 @@ def _register(
     return manifest
 
 
-def _follows(plan: _Plan) -> list[DatasetRef]:
+def _follows(plan: Plan) -> list[DatasetRef]:
     """Return the version that rows were added to; none when they were replaced."""
     if plan.manifest is None or plan.merged is None or plan.merged.replaces:
         return []
     return [plan.manifest.ref]
 
 
-def _sums(plan: _Plan) -> ContentSums:
+def _sums(plan: Plan) -> ContentSums:
     """Return the sums of the loaded rows, hashing only those that arrived where the others' are known."""
     noted = None if plan.cursor is None else plan.cursor.sums
-    if noted is None or plan.merged is None or plan.merged.replaces or not _same(plan):
+    if noted is None or plan.merged is None or plan.merged.replaces or not plan.same:
         return content_sums(plan.rows)
     rows, first, second = noted
     return ContentSums(rows, int(first, 16), int(second, 16)) + content_sums(plan.merged.arrived)
 
 
-def _cursor(plan: _Plan, inputs: dict[str, int] | None, sums: ContentSums | None) -> Cursor:
+def _cursor(plan: Plan, inputs: dict[str, int] | None, sums: ContentSums | None) -> Cursor:
     """Return the cursor after what was planned."""
     before, count = plan.cursor, plan.rows.height
     after = int(plan.rows[ROW].max()) + 1 if count else 0  # type: ignore[arg-type]  # an int64 column
@@ -359,19 +352,28 @@ def _cursor(plan: _Plan, inputs: dict[str, int] | None, sums: ContentSums | None
     noted = before.sums if before is not None and sums is None else None
     if sums is not None:
         noted = (sums.rows, f"{sums.first:x}", f"{sums.second:x}")
-    cursor = Cursor(definition_digest(plan.definition), next_row, history, inputs=inputs, sums=noted)
-    seen = plan.seen if plan.seen is not None or before is None or not _same(plan) else before.seen
+    marks = plan.marks if plan.marks is not None or before is None or not plan.same else before.marks
+    cursor = Cursor(
+        definition_digest(plan.definition),
+        next_row,
+        history,
+        inputs=inputs,
+        sums=noted,
+        replaced=plan.replaced,
+        marks=marks,
+    )
+    seen = plan.seen if plan.seen is not None or before is None or not plan.same else before.seen
     return cursor.having_seen(seen)
 
 
-def _history(plan: _Plan, after: int) -> int:
+def _history(plan: Plan, after: int) -> int:
     """Return how many rows were there first, where no cursor says so: those stored before, or all."""
     if plan.stored is None or not plan.stored.height:
         return after
     return int(plan.stored[ROW].max()) + 1  # type: ignore[arg-type]  # an int64 column
 
 
-def _save(work: _Work, plan: _Plan, cursor: Cursor) -> None:
+def _save(work: Work, plan: Plan, cursor: Cursor) -> None:
     if cursor == plan.cursor:
         return
     with work.metadata.begin() as unit:

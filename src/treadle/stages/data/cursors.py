@@ -79,6 +79,10 @@ class Cursor(msgspec.Struct, frozen=True, omit_defaults=True):
     """The dataset versions that a table was built from."""
     sums: tuple[int, str, str] | None = None
     """Rows and sums of the loaded rows' hashes (`content_sums`), so that adding to them needs no look at the old ones."""
+    replaced: int = 0
+    """How often stored rows were replaced or removed; while it stays, rows were only added."""
+    marks: dict[str, tuple[int, int, int]] | None = None
+    """What a table that is built by parts has seen of each input: `replaced` of it, and the next loaded and pushed row."""
     pending: bool = False
     """A write had begun: what the table's newest version holds beyond the registered one does not count."""
 

@@ -7,12 +7,16 @@ import json
 from treadle.define.code import source_digest
 from treadle.define.sources import Rows, Table
 from treadle.records.datasets import UNIQUE
-from treadle.records.digests import Digest
+from treadle.records.digests import Digest, digest_value
 
 
 def code_digest(definition: Rows) -> Digest | None:
     """Return the digest of a table's code; None for a source, whose rows come from outside."""
-    return source_digest(definition.build) if isinstance(definition, Table) else None
+    if not isinstance(definition, Table):
+        return None
+    if definition.build is None:
+        return digest_value({"sql": definition.sql})
+    return source_digest(definition.build)
 
 
 def declared(definition: Rows) -> dict[str, str]:

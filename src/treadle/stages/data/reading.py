@@ -9,7 +9,7 @@ import polars as pl
 
 from treadle.define.origins import DeltaTable, Files, Sql, is_object_url
 from treadle.define.sources import Rows, Source, Table, reading_order
-from treadle.records.errors import InvalidInput
+from treadle.records.errors import InvalidInput, NotReady
 from treadle.records.rows import CANONICAL
 from treadle.stages.data.arrivals import first_load
 from treadle.stages.data.batches import Batch, Read
@@ -18,6 +18,7 @@ from treadle.stages.data.conform import conform, missing_columns
 from treadle.stages.data.cursors import Cursor, DeltaSeen, MarkSeen
 from treadle.stages.data.databases import read_database
 from treadle.stages.data.delta import read_delta
+from treadle.stages.data.engines import run_table
 from treadle.stages.data.files import read_files
 from treadle.stages.data.formats import first_line
 from treadle.stages.data.places import DataPlace
@@ -61,7 +62,7 @@ def first_rows(
         elif all(
             name in done for name in definition.inputs
         ):  # else the faults of what it reads are listed already
-            rows, found = build_table(definition, done)
+            rows, found = build_table(definition, done, place)
             said += found
             if not found:
                 done[definition.name] = first_load(definition, rows).rows
@@ -125,20 +126,25 @@ def refuse_data(faults: Sequence[str], place: DataPlace) -> None:
         )
 
 
-def build_table(table: Table, rows: Mapping[str, pl.DataFrame]) -> tuple[pl.DataFrame, list[str]]:
+def build_table(
+    table: Table, rows: Mapping[str, pl.DataFrame], place: DataPlace | None = None
+) -> tuple[pl.DataFrame, list[str]]:
     """Return a table's rows in its declared types, built on canonical rows in the order of their numbers, and the faults."""
     owner = f"table {table.name!r} ({_place(table.build)})"
-    inputs = (rows[name].drop(*CANONICAL).lazy() for name in table.inputs)
+    inputs = {name: rows[name].drop(*CANONICAL) for name in table.inputs}
     try:
-        made: object = table.build(*inputs)
-        found = made.collect() if isinstance(made, pl.LazyFrame) else made
+        found = run_table(table, inputs, place)
+    except NotReady:
+        raise
+    except InvalidInput as error:
+        return pl.DataFrame(), [f"{owner} could not be built: {error.what}{_line(error, table.build)}"]
     # Whatever a person's function raises is a fault of that table; Polars' panics are no Exception.
     except (Exception, pl.exceptions.PanicException) as error:  # noqa: BLE001
         said = f"{type(error).__name__}: {first_line(error)}"
         return pl.DataFrame(), [f"{owner} could not be built: {said}{_line(error, table.build)}"]
     if not isinstance(found, pl.DataFrame):
         kind = "nothing (is a `return` missing?)" if found is None else type(found).__name__
-        return pl.DataFrame(), [f"{owner} returned {kind}; return a polars LazyFrame"]
+        return pl.DataFrame(), [f"{owner} returned {kind}; return a {table.engine} LazyFrame"]
     faults = missing_columns(list(table.columns), found.columns)
     if not faults:
         found, faults = conform(found, table.columns, None, _TABLE_ZONE)
@@ -149,14 +155,18 @@ def _no_rows(source: Source) -> pl.DataFrame:
     return conform(pl.DataFrame({column: [] for column in source.columns}), source.columns, source.zone)[0]
 
 
-def _place(build: Callable[..., object]) -> str:
+def _place(build: Callable[..., object] | None) -> str:
     """Return the file and line of a table's function."""
+    if build is None:
+        return "SQL"
     code = build.__code__
     return f"{code.co_filename}:{code.co_firstlineno}"
 
 
-def _line(error: BaseException, build: Callable[..., object]) -> str:
+def _line(error: BaseException, build: Callable[..., object] | None) -> str:
     """Return the line of the deepest frame in the function's own folder that the error passed through."""
+    if build is None:
+        return ""
     folder, place, trace = Path(build.__code__.co_filename).parent, "", error.__traceback__
     while trace is not None:
         file = Path(trace.tb_frame.f_code.co_filename)
