@@ -93,10 +93,26 @@ def home_now(home: Home) -> Instant:
     simulated = home.notes().get("clock_end")
     if not isinstance(simulated, int):
         return now()
-    if not (home.folder / "online" / "data.mdb").is_file():
+    if not has_online(home):
         return simulated
     with closing(home.online()) as online:
         return max(simulated, stands_at(online) or simulated)
+
+
+def has_online(home: Home) -> bool:
+    """Say whether a home may have something online: its own store is there, or it keeps features in a server."""
+    from treadle.adapters.secrets import LocalSecrets
+    from treadle.bootstrap import ONLINE_URL
+    from treadle.records.errors import NotReady
+    from treadle.records.secrets import SecretRef
+
+    if (home.folder / "online" / "data.mdb").is_file():
+        return True
+    try:
+        LocalSecrets.of_process().get(SecretRef(ONLINE_URL))
+    except NotReady:
+        return False
+    return True
 
 
 def when(at: Instant | None) -> str | None:

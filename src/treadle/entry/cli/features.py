@@ -16,7 +16,15 @@ from treadle.define.expressions import text
 from treadle.define.project import Project as DefinedProject
 from treadle.define.row_features import RowFeature
 from treadle.define.views import View, WindowView
-from treadle.entry.cli._homes import existing_home, for_people, now, open_home, open_project, when
+from treadle.entry.cli._homes import (
+    existing_home,
+    for_people,
+    has_online,
+    now,
+    open_home,
+    open_project,
+    when,
+)
 from treadle.entry.cli._shared import (
     DEFAULT_HOME,
     DEFAULT_PROJECT,
@@ -32,6 +40,8 @@ from treadle.entry.cli._shared import (
     group_app,
     note,
 )
+from treadle.entry.cli.features_freshness import freshness
+from treadle.entry.cli.features_materialise import materialise
 from treadle.entry.cli.features_skew import skew
 from treadle.records.errors import InvalidInput, NotFound, NotReady
 from treadle.records.instants import DAY, SECOND, Instant, instant, iso, short
@@ -55,6 +65,8 @@ At = Annotated[
 
 app = group_app("list")
 app.command("skew")(skew)
+app.command("materialise")(materialise)
+app.command("freshness")(freshness)
 
 
 @app.command("list")
@@ -292,10 +304,10 @@ def opened_online(home: OpenedHome) -> Iterator[Online]:
     empty = NotReady(
         "nothing is online in this home yet",
         where=str(home.folder),
-        fix="features come online while a replay runs, or while the endpoint is served",
-        command=f"treadle up --home {home.folder}",
+        fix="features come online while a replay runs, while the endpoint is served, or by hand",
+        command=f"treadle features materialise --home {home.folder}",
     )
-    if not (home.folder / "online" / "data.mdb").is_file():
+    if not has_online(home):
         raise empty
     online = home.online()
     try:
