@@ -36,6 +36,9 @@ FIRST_LOOK: Duration = DAY
 FURTHEST: Duration = 7 * DAY
 """So far any audit looks back, however long ago the last one was."""
 
+AT_ONCE = 20_000
+"""Up to so many predictions of a window are read whole."""
+
 
 class SkewAudits:
     """The audits of a world's endpoints; each goes on where the one before it ended."""
@@ -136,9 +139,7 @@ def audit(
         earlier: the reading before this one, which tells what features were defined as then.
     """
     features = endpoint.features
-    ids = served.select("prediction_id").collect()["prediction_id"]
-    chosen = choose(ids, rule)
-    rows = served.filter(pl.col("prediction_id").is_in(chosen)).sort("at", "prediction_id").collect()
+    rows, count = _chosen(served, rule)
     left_out = changed_since(definitions, {} if earlier is None else earlier.definitions)
     left_out |= {name: "it was not logged" for name in features.names if name not in rows.columns}
     names = [name for name in features.names if name not in left_out]
@@ -155,11 +156,21 @@ def audit(
         endpoint=endpoint.name,
         window=window,
         at=at,
-        served=ids.len(),
+        served=count,
         not_comparable=left_out,
         definitions=definitions,
         earlier=earlier,
     )
+
+
+def _chosen(served: pl.LazyFrame, rule: Skew) -> tuple[pl.DataFrame, int]:
+    """Return the predictions to recompute, and how many there are; few are read in one go, of many only their ids first."""
+    some = served.head(AT_ONCE + 1).collect()
+    whole = some.height <= AT_ONCE
+    ids = some["prediction_id"] if whole else served.select("prediction_id").collect()["prediction_id"]
+    picked = pl.col("prediction_id").is_in(choose(ids, rule))
+    rows = some.filter(picked) if whole else served.filter(picked).collect()
+    return rows.sort("at", "prediction_id"), ids.len()
 
 
 def read_served(tables: Tables, endpoint: Endpoint, window: Window) -> pl.LazyFrame:

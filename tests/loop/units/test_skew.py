@@ -19,6 +19,7 @@ from treadle.adapters.online_redis import RedisOnline
 from treadle.adapters.sql.metadata import open_metadata
 from treadle.adapters.tables import DeltaTables
 from treadle.loop import feed as feeding
+from treadle.loop import skew as skewing
 from treadle.loop.controller import Controller
 from treadle.loop.feed import Feed
 from treadle.loop.pushed_store import make_flusher, refreshed
@@ -468,3 +469,22 @@ class TestPushes:
     def test_what_the_online_store_lost_is_found(self, tmp_path):
         [reading] = self.run(tmp_path, forget=True)
         assert {one.feature for one in reading.features if one.mismatched} == {"newest_value"}
+
+
+def test_of_many_predictions_the_same_are_chosen_as_of_few(world, store, monkeypatch):
+    serve(world, START, START + 12 * HOUR, late=5 * MINUTE)
+    [few] = tick(world, store, START + 12 * HOUR)
+    monkeypatch.setattr(skewing, "AT_ONCE", 200)
+    window = few.window
+    served = skewing.read_served(world.tables, world.project.endpoints[0], window)
+    many = skewing.audit(
+        store.offline,
+        world.project.endpoints[0],
+        tr.skew(),
+        served,
+        window,
+        few.at,
+        definitions=few.definitions,
+    )
+    assert few.served > 200
+    assert many == few
