@@ -49,7 +49,7 @@ class Group:
 
 GROUPS = (
     Group("The project", "", ("Project", "read_schemas")),
-    Group("Rows and when they are known", "", ("Source", "secret", "table", "Entity")),
+    Group("Rows and when they are known", "", ("Source", "secret", "table", "sql_table", "Entity")),
     Group(
         "Features",
         "In a feature set a view's feature is called `{view}_{feature}`.",
@@ -76,7 +76,7 @@ GROUPS = (
     Group(
         "Row features",
         "What may be done with the parameters of a row feature stands under [columns](#columns-in-a-row-feature).",
-        ("row_feature", "when", "coalesce", "minimum", "maximum", "cyclic", "fitted"),
+        ("row_feature", "compute", "when", "coalesce", "minimum", "maximum", "cyclic", "fitted"),
     ),
     Group("Requests, labels, endpoints", "", ("Requests", "Labels", "Endpoint")),
     Group(
@@ -101,7 +101,11 @@ GROUPS = (
         "For programs that have events; see [how to push them](../how-to/push-events.md).",
         ("connect", "Client"),
     ),
-    Group("Looking at data", "See [how to profile data](../how-to/profile-data.md).", ("profile",)),
+    Group(
+        "Looking at data",
+        "See [how to profile data](../how-to/profile-data.md) and [how to find features](../how-to/find-and-reuse-features.md).",
+        ("profile", "dataset", "catalog"),
+    ),
     Group("Time", "", ("Instant", "Duration")),
     Group(
         "Errors",

@@ -3,6 +3,7 @@
 import math
 import struct
 
+import duckdb
 import polars as pl
 
 from tests.features.rows.trees import INPUTS
@@ -25,6 +26,26 @@ def integers_of(values: list[dict[str, object]]) -> pl.DataFrame:
             for name, k in INPUTS.items()
         }
     )
+
+
+_SQL = {
+    pl.Float64(): "DOUBLE", pl.Int64(): "BIGINT", pl.String(): "VARCHAR", pl.Boolean(): "BOOLEAN",
+    pl.Datetime("us", "UTC"): "TIMESTAMPTZ",
+}  # fmt: skip
+
+
+def relation_of(connection: duckdb.DuckDBPyConnection, frame: pl.DataFrame) -> duckdb.DuckDBPyRelation:
+    """A few rows as a relation, value by value: DuckDB reads whole frames only where PyArrow is."""
+    columns = ", ".join(f'"{name}" {_SQL[dtype]}' for name, dtype in frame.schema.items())
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE held ({columns})")
+    marks = ", ".join("?" * frame.width)
+    rows = frame.rows()
+    if rows:
+        connection.execute(
+            f"INSERT INTO held VALUES {', '.join([f'({marks})'] * len(rows))}",
+            [value for row in rows for value in row],
+        )
+    return connection.table("held")
 
 
 def program_of(trees: list[Expression]) -> RowProgram:

@@ -13,12 +13,13 @@ from tests.features.rows.agreement import (
     integers_of,
     operators_of,
     program_of,
+    relation_of,
     steps_apart,
 )
 from tests.features.rows.trees import EDGES, INPUTS, expressions, floats, rows
 from treadle.define.expressions import Expression, Field, call, constant
 from treadle.records.errors import InvalidInput
-from treadle.stages.features.rows import frame, narwhals
+from treadle.stages.features.rows import frame, narwhals, narwhals_operations
 from treadle.stages.features.rows.program import RowProgram
 
 SETTINGS = settings(max_examples=10, suppress_health_check=list(HealthCheck), deadline=None)
@@ -33,7 +34,7 @@ def connection():
 
 def over(engine: str, connection, program: RowProgram, values: list[dict[str, object]]) -> list[list[object]]:
     held = integers_of(values)
-    source = connection.from_arrow(held.to_arrow()) if engine == "duckdb" else held.lazy()
+    source = relation_of(connection, held) if engine == "duckdb" else held.lazy()
     found = narwhals.with_features(nw.from_native(source), program.bound, engine).to_native()
     if engine == "duckdb":
         return [list(row) for row in found.project(", ".join(program.outputs)).fetchall()]
@@ -92,11 +93,11 @@ def test_what_duckdb_does_not_have_really_differs_there(connection) -> None:
 
 
 def test_every_operation_of_the_graph_has_a_lowering() -> None:
-    assert {*narwhals.LOWERINGS} == {*frame.LOWERINGS} - {"field", "constant"}
+    assert {*narwhals_operations.LOWERINGS} == {*frame.LOWERINGS} - {"field", "constant"}
 
 
 def test_a_table_too_large_for_a_query_is_refused(connection) -> None:
-    members = [constant("int", i) for i in range(narwhals.MOST_MEMBERS // 4)]
+    members = [constant("int", i) for i in range(narwhals_operations.MOST_MEMBERS // 4)]
     assert over(
         "duckdb",
         connection,
