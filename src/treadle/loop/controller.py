@@ -38,6 +38,8 @@ TURN = "loop.turn"
 LEASE: Duration = 1
 """The shortest there is: the home's lock keeps other controllers out, so a job that is still running belongs to a dead one."""
 PAGE = 1_000
+AT_ONCE = 64
+"""So many measured windows of sources go to their tables together."""
 KEPT_READINGS = 60 * DAY
 """How far back readings are given to the triggers."""
 
@@ -85,6 +87,7 @@ class Controller:
         turned = self._drain(at)  # what a former tick was cut off from comes before anything new is decided
         with self._watch.measure("monitoring"):
             self._observe(at)
+            self.sources.flush(AT_ONCE)
         return [*turned, *self._drain(at)]
 
     def pipeline_for(self, endpoint: Endpoint) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Sequence
 from itertools import accumulate
 
 import polars as pl
+from msgspec.structs import replace
 
 from treadle.define.source_monitors import ColumnDriftRule, SourceMonitor
 from treadle.define.sources import Rows
@@ -111,14 +112,20 @@ def judge_source_drift(
         window: its span.
         reference: the profiles of the reference's windows, oldest first.
         at: when the verdict is made.
-        ordinary: what ordinary windows show.
+        ordinary: what ordinary windows show; asked only about a window that stands out otherwise.
     """
     whole = list(accumulate(reference, Profile.merge))[-1:] or [Profile(name=monitor.source)]
-    return judge_drift(
-        monitor.source,
-        compare(whole[0], current),
-        window=window,
-        at=at,
-        rule=DriftRule(significance=rule.significance, min_rows=rule.min_rows, ks=rule.ks, psi=rule.psi),
-        ordinary=ordinary(reference),
-    )
+    comparison = compare(whole[0], current)
+    limits = DriftRule(significance=rule.significance, min_rows=rule.min_rows, ks=rule.ks, psi=rule.psi)
+
+    def judged(usual: OrdinaryDistances) -> DataDrift:
+        return judge_drift(monitor.source, comparison, window=window, at=at, rule=limits, ordinary=usual)
+
+    first = judged({})
+    if first.state in ("warn", "alert"):
+        return judged(ordinary(reference))
+    # What is ordinary can only quieten a verdict, and costs more than all the rest.
+    if first.state == "insufficient_data":
+        return first
+    said = f"{monitor.source} of {window} is distributed as before"
+    return replace(first, ordinary_windows=len(reference), sentence=said)

@@ -19,6 +19,7 @@ from treadle.define.source_monitors import NEWEST, SourceMonitor
 from treadle.define.sources import Rows
 from treadle.loop.leaning import columns_behind, measure_importances, sources_of, top_features
 from treadle.loop.source_drift import judge_source_drift, profile_rows, reference_windows
+from treadle.loop.source_history import MEASURED, flush_history
 from treadle.loop.training import Store
 from treadle.loop.world import World
 from treadle.ports.metadata import Unit, View
@@ -43,7 +44,6 @@ from treadle.stages.monitoring.source_windows import (
 )
 from treadle.stages.monitoring.windows import is_due
 
-MEASURED = "quality.measured"
 DRIFT = "data.drift"
 HISTORY = 400
 """So many windows back are measured when a source is watched for the first time, and may still get rows."""
@@ -101,6 +101,17 @@ class SourceWatch:
         self._profiles: dict[str, Profile] = {}
         self._pinned: dict[str, list[tuple[SourceWindow, Profile | None]]] = {}
         self._top: dict[str, tuple[str, ...]] = {}
+        self._unwritten = 0
+        self._newest: dict[str, Instant] = {}
+
+    def latest(self) -> list[tuple[SourceMonitor, Instant | None, SourceWindow | None]]:
+        """Return each monitor with its source's newest event time, as of its last reading, and its newest window."""
+        found = []
+        for monitor in self._world.project.source_monitors:
+            kept = self._kept.get(monitor.name, _Kept()).windows.copy()
+            newest = kept[max(kept)] if kept else None
+            found.append((monitor, self._newest.get(monitor.name), newest))
+        return found
 
     def due(self, view: View, at: Instant) -> list[SourceMonitor]:
         """Return the monitors that are due, with what the journal says of them brought up to date."""
@@ -144,6 +155,14 @@ class SourceWatch:
                 unit.journal.append(DRIFT, name, at, verdict.as_json(), key=f"{name}:{verdict.window.start}")
             for reading in watched.readings:
                 _record_reading(unit, reading)
+            self._unwritten += len(watched.measured)
+
+    def flush(self, least: int = 1) -> None:
+        """Bring what was measured to the tables of its sources, once there are so many windows to bring."""
+        if self._unwritten < least:
+            return
+        flush_history(self._world.metadata, self._world.tables, self._world.project.source_monitors)
+        self._unwritten = 0
 
     def _watch(
         self, monitor: SourceMonitor, store: Store, readings: Sequence[MonitorReading], at: Instant
@@ -152,6 +171,8 @@ class SourceWatch:
         found = Watched(monitor)
         rows = known_rows(store.rows[monitor.source], at, since=_reach(monitor, at))
         newest = rows[EVENT_TIME].max()
+        if isinstance(newest, int):
+            self._newest[monitor.name] = newest
         fresh = judge_freshness(monitor, newest if isinstance(newest, int) else None, at)
         found.readings += [] if fresh is None else [fresh]
         found.measured = self._measure(monitor, source, rows, at)
@@ -182,7 +203,9 @@ class SourceWatch:
         if not wanted:
             return []
         schema = next((one for one in self._world.project.schemas if one.name == monitor.source), None)
-        measured = measure_windows(rows, wanted, monitor, source, bounds_of(schema), at)
+        measured = measure_windows(
+            rows, wanted, monitor, at, columns=source.columns, unique=source.unique, bounds=bounds_of(schema)
+        )
         return [self._complete(monitor, source, rows, one) for one in measured]
 
     def _complete(
@@ -327,7 +350,7 @@ class SourceWatch:
                 manifest = find_version(view.datasets, monitor.source, selector)
             rows = known_rows(version_rows(self._world.tables, manifest, times=True).collect(), at)
             starts = sorted(counts_by_window(rows, monitor.window))
-            windows = measure_windows(rows, starts, monitor, source, {}, at)
+            windows = measure_windows(rows, starts, monitor, at, columns=source.columns, unique=source.unique)
             self._pinned[monitor.name] = [
                 (
                     one,

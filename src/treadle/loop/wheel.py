@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from treadle.define.source_monitors import SourceMonitor
 from treadle.loop.controller import Controller, Turned
 from treadle.loop.stopwatch import Stopwatch
 from treadle.loop.training import Store
 from treadle.loop.world import World
 from treadle.records.instants import HOUR, MINUTE, Duration, Instant
 from treadle.records.skew import SkewReading
+from treadle.records.source_windows import SourceWindow
 from treadle.stages.serving.prediction_log import PredictionFlusher
 
 
@@ -57,6 +59,10 @@ class Wheel:
         """The newest audit of each endpoint's features, by endpoint; of those that have answered."""
         return self._controller.skew.latest
 
+    def sources(self) -> list[tuple[SourceMonitor, Instant | None, SourceWindow | None]]:
+        """Return each source monitor with its source's newest event time and its newest window, as far as they are known."""
+        return self._controller.sources.latest()
+
     def use(self, store: Store) -> None:
         """Go on with newly stored rows, from the next tick on."""
         self._new_store = store
@@ -83,6 +89,7 @@ class Wheel:
             self._controller.use(refreshed)
         for turned in self._controller.tick(due):
             self._tell(_sentence(turned))
+        self._controller.sources.flush()
         self.last_tick, self.next_tick = due, _following(due, self.every)
         self._flushed = self._world.clock.now()
 

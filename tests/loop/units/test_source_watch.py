@@ -10,9 +10,12 @@ import pytest
 import treadle as tr
 from tests.loop.units.conftest import FIRST
 from tests.loop.units.shop.model import train_returns
-from tests.loop.units.shops import plain_rows, with_project
+from tests.loop.units.shops import make_world, plain_rows, with_project
+from treadle.define.schema_reader import parse_schema
 from treadle.loop.controller import Controller
+from treadle.loop.source_history import flush_history, measured_from_rows
 from treadle.loop.stopwatch import Stopwatch
+from treadle.loop.stored import ingest
 from treadle.loop.training import Store
 from treadle.records.drifts import DataDrift
 from treadle.records.errors import InvalidInput
@@ -249,3 +252,76 @@ class TestDefinitions:
         ):
             with pytest.raises(InvalidInput, match=said):
                 replace(world.project, source_monitors=[monitor])
+
+
+SCHEMA = parse_schema(
+    'name = "visits"\n[columns.wait]\ntype = "float"\nmin = 0\nmax = 60\nmostly = { max = 0.5 }\n'
+    '[columns.shop]\ntype = "string"\n[columns.came_at]\ntype = "time"\n[columns.noted_at]\ntype = "time"\n'
+).schema
+
+
+class TestSchemas:
+    def test_values_outside_the_schemas_range_are_an_alert(self, world, store):
+        """The schema puts up with them (`mostly`), so they come in; the monitor sees that they have become many."""
+        far = (
+            pl.when(pl.col("came_at").to_physical() % (5 * HOUR // 2) == 0)
+            .then(90.0)
+            .otherwise(pl.col("wait"))
+        )
+        world = watching(world, tr.SourceMonitor("visits", source="visits"))
+        world = with_project(world, schemas=[SCHEMA])
+        run(world, store_with(world, store, **shifted("visits", "wait", far)), 9)
+        [alert] = [event for event in events(world, "alert.raised") if event.data["kind"] == "ranges"]
+        assert alert.at == SHIFT + DAY + 2 * HOUR
+        assert "wait" in alert.data["message"]
+
+    @pytest.mark.parametrize(
+        ("broken", "said"),
+        [
+            (lambda rows: rows.with_columns(pl.col("wait") * 1_000), "unit_changed"),
+            (lambda rows: rows.drop("wait"), "wait"),
+        ],
+        ids=["another unit", "a missing column"],
+    )
+    def test_a_broken_batch_is_refused_and_starts_no_training(self, tmp_path, broken, said):
+        world = with_project(
+            make_world(tmp_path),
+            monitors=[],
+            triggers=[RETRAIN],
+            schemas=[SCHEMA],
+            source_monitors=[tr.SourceMonitor("visits", source="visits", drift=tr.column_drift("wait"))],
+        )
+        folder = tmp_path / "data"
+        folder.mkdir()
+        for name, rows in plain_rows().items():
+            rows.write_parquet(folder / f"{name}.parquet")
+        store = ingest(world, folder, FIRST)
+        broken(plain_rows()["visits"]).write_parquet(folder / "visits.parquet")
+        with pytest.raises(InvalidInput) as refused:
+            ingest(world, folder, FIRST + DAY)
+        assert said in str(refused.value)
+        assert run(world, store, 5) == []
+        assert events(world, "trigger.fired", "turn.started") == ()
+        assert {one.state for one in verdicts(world)} == {"ok"}
+        world.predictions.close()
+
+
+class TestHistory:
+    def test_the_table_has_every_number_of_every_window_once(self, world, store):
+        monitor = tr.SourceMonitor("visits", source="visits")
+        world = watching(world, monitor)
+        run(world, store, 3)
+        for _ in range(2):
+            flush_history(world.metadata, world.tables, [monitor])
+        rows = world.tables.read("source-quality/visits").collect()
+        assert rows.n_unique(["start", "revision", "column", "metric"]) == rows.height
+        newest = rows.filter(metric="rows").sort("start", "revision").unique("start", keep="last")
+        assert newest["value"].sum() == sum(one.rows for one in windows(world).values())
+
+    def test_a_source_that_nobody_watches_is_measured_from_its_rows(self, world, store):
+        plain = tr.SourceMonitor("visits", source="visits", lateness=0)
+        found = measured_from_rows(world.metadata, world.tables, plain, FIRST + DAY)
+        with_monitor = watching(world, plain)
+        run(with_monitor, store, 1, first=FIRST + DAY, hour=0)
+        kept = windows(with_monitor)
+        assert {one.window.start: one.rows for one in found} == {s: one.rows for s, one in kept.items()}

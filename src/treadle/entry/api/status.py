@@ -8,6 +8,7 @@ from dataclasses import asdict
 import treadle
 from treadle.entry.api.metrics import label
 from treadle.entry.api.skew import skew_gauges, skew_status
+from treadle.entry.api.source_quality import source_gauges
 from treadle.loop.live import Live
 from treadle.loop.live_feed import NEVER, PENDING
 from treadle.loop.streams import Consumer, lag
@@ -79,6 +80,7 @@ def gauges_of(live: Live) -> list[tuple[str, str, Mapping[str, float]]]:
         ("treadle_part_failing", "1 while a background part fails and is tried again.", faults),
         *_event_gauges(live),
         *skew_gauges(live),
+        *source_gauges(live),
         *_stream_gauges(live),
     ]
 

@@ -15,6 +15,7 @@ from treadle.entry.cli.data_list import list_datasets
 from treadle.entry.cli.data_load import load
 from treadle.entry.cli.data_profile import profile
 from treadle.entry.cli.data_prune import prune
+from treadle.entry.cli.data_quality import quality
 from treadle.entry.cli.data_show import show
 from treadle.entry.cli.data_tag import tag
 from treadle.entry.cli.data_validate import validate
@@ -31,6 +32,7 @@ def data() -> None:
 app.command("profile")(profile)
 app.command("infer")(infer)
 app.command("validate")(validate)
+app.command("quality")(quality)
 app.command("accept")(accept)
 app.command("croissant")(croissant)
 app.command("dead-letters")(dead_letters)

@@ -6,12 +6,11 @@ window like any other: that nothing came is what a monitor has to see.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import polars as pl
 
 from treadle.define.source_monitors import SourceMonitor
-from treadle.define.sources import Rows
 from treadle.records.estimates import Window
 from treadle.records.instants import Duration, Instant
 from treadle.records.rows import EVENT_TIME, KNOWN_AT, TOMBSTONE
@@ -65,9 +64,11 @@ def measure_windows(
     rows: pl.DataFrame,
     starts: Sequence[Instant],
     monitor: SourceMonitor,
-    source: Rows,
-    bounds: Bounds,
     at: Instant,
+    *,
+    columns: Iterable[str],
+    unique: Iterable[str] = (),
+    bounds: Bounds | None = None,
 ) -> list[SourceWindow]:
     """Return what windows show, in the order of `starts`.
 
@@ -75,14 +76,16 @@ def measure_windows(
         rows: stored rows of the source, known at `at`; those of other windows are passed over.
         starts: the windows' begins.
         monitor: whose windows.
-        source: the source or table.
-        bounds: what its schema allows.
         at: when this is measured.
+        columns: which columns are looked at; those that are not there are passed over.
+        unique: the columns that identify a row; all when there are none.
+        bounds: what the source's schema allows.
     """
-    columns = [name for name in source.columns if name in rows.columns]
+    bounds = bounds or {}
+    columns = [name for name in columns if name in rows.columns]
     begin = pl.col(EVENT_TIME) // monitor.window * monitor.window
     inside = rows.with_columns(begin.alias(_WINDOW)).filter(pl.col(_WINDOW).is_in(list(starts)))
-    identity = [name for name in source.unique if name in rows.columns] or columns
+    identity = [name for name in unique if name in rows.columns] or columns
     found = inside.group_by(_WINDOW).agg(
         pl.len().alias("rows"),
         (pl.col(KNOWN_AT) > pl.col(_WINDOW) + monitor.window + monitor.lateness).sum().alias("late"),
