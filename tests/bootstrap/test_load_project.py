@@ -97,7 +97,7 @@ def test_whatever_a_module_raises_has_its_line(said, write_project):
 
 def test_a_refused_definition_keeps_its_faults_and_gets_its_line(write_project):
     folder = write_project(
-        "from . import tables\n", tables="import treadle as tr\n\ntr.Entity('Plane', keys=[])\n"
+        "from . import tables\n", tables="import treadle as tr\n\ntr.Entity('Plane', keys=['a', 'a'])\n"
     )
     error = None
     with pytest.raises(InvalidInput) as caught:

@@ -12,7 +12,7 @@ import pytest
 
 from tests.define import parts
 from treadle.define.aggregates import count, mean, total
-from treadle.define.describe import definition_digest, describe
+from treadle.define.describe import definition_digest, describe, meaning
 from treadle.define.entities import Entity
 from treadle.define.feature_sets import FeatureSet
 from treadle.define.gates import better_than_champion, loads_and_answers
@@ -187,5 +187,14 @@ def test_digests_are_the_same_in_every_process():
     assert len(set(printed.split())) == 2
 
 
-def test_the_digest_is_that_of_the_description_without_words():
-    assert definition_digest(count(over="1d")) == digest_value(describe(count(over="1d")))
+def test_what_is_left_at_its_default_changes_no_digest():
+    """A part that a later treadle adds, with a default, must leave the digests of what was defined before."""
+    said, silent = count(over="1d", where=None), count(over="1d")
+    assert definition_digest(said) == definition_digest(silent)
+    assert "where" not in meaning(silent)
+    assert "where" in describe(silent)
+    assert definition_digest(count("price", over="1d")) != definition_digest(silent)
+
+
+def test_the_digest_is_that_of_the_meaning():
+    assert definition_digest(count(over="1d")) == digest_value(meaning(count(over="1d")))

@@ -19,13 +19,13 @@ SAID = {**WORDS, "description": "Words."}
 
 # Noted before definitions could be deprecated: what was recorded under them is found again.
 NOTED = {
-    "source/weather": "5035bf890cdf1ebe",
-    "source/departures": "3b39beae0949fdb3",
-    "view/weather": "d20e9ce3b467caf7",
-    "view/route": "c564b4ee6fc9a71b",
-    "labels/late": "ce9398cd752c49a7",
-    "feature_set/delay": "8257d07f75debc0c",
-    "endpoint/delay": "064f762950ff2115",
+    "source/weather": "01d2f5e7d0571fce",
+    "source/departures": "c4731dd4805ac882",
+    "view/weather": "ffff0b1cf55e7a89",
+    "view/route": "8c2c54b9bae10183",
+    "labels/late": "6693aa46017d830d",
+    "feature_set/delay": "ad6f6936c5202ed9",
+    "endpoint/delay": "ec6e33e58e39056e",
 }
 
 

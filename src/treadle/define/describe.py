@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 
 import msgspec
 
@@ -29,7 +29,8 @@ def describe(value: object) -> Json:
 def definition_digest(value: object) -> Digest:
     """Return the digest of a definition's meaning: it changes when the meaning does, and not with words or layout.
 
-    It is the same in every process.
+    Parts left at their defaults do not count, so a part that a later treadle adds changes no digest; a default is therefore
+    never changed, only replaced by a part of another name. It is the same in every process.
     """
     return digest_value(meaning(value))
 
@@ -65,4 +66,37 @@ def _described(value: object, without: frozenset[str]) -> Json:
 
 
 def _parts(value: object, names: Sequence[str], without: frozenset[str]) -> dict[str, Json]:
-    return {name: _described(getattr(value, name), without) for name in names if name not in without}
+    kept = {name: getattr(value, name) for name in names if name not in without}
+    if (
+        without
+    ):  # the meaning: what is left at its default says nothing, so that a part added later changes no digest
+        usual = _usual.get(type(value))
+        if usual is None:
+            usual = _usual[type(value)] = _defaults(type(value))
+        kept = {name: part for name, part in kept.items() if not (name in usual and _same(part, usual[name]))}
+    return {name: _described(part, without) for name, part in kept.items()}
+
+
+_usual: dict[type, Mapping[str, object]] = {}
+"""What `_defaults` found, for each kind of definition."""
+
+
+def _defaults(kind: type) -> Mapping[str, object]:
+    """Return the defaults of a kind of definition: of its fields, and of the arguments of those that check their own."""
+    found: dict[str, object] = {}
+    if issubclass(kind, msgspec.Struct):
+        names, values = kind.__struct_fields__, kind.__struct_defaults__
+        return dict(zip(names[len(names) - len(values) :], values, strict=True))
+    for one in fields(kind):  # type: ignore[arg-type]  # _described has seen that it is a dataclass
+        if one.default is not MISSING:
+            found[one.name] = one.default
+        elif one.default_factory is not MISSING:
+            found[one.name] = one.default_factory()
+    for name, parameter in inspect.signature(kind).parameters.items():
+        if parameter.default is not parameter.empty:
+            found.setdefault(name, parameter.default)
+    return found
+
+
+def _same(part: object, usual: object) -> bool:
+    return type(part) is type(usual) and part == usual

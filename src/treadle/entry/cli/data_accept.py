@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from treadle.entry.cli._shared import DEFAULT_HOME, Home, emit_lines, note
+from treadle.entry.cli._shared import DEFAULT_HOME, AsJson, Home, emit_json, emit_lines, note
 from treadle.entry.cli.data_infer import diff
 from treadle.entry.cli.data_validate import (
     At,
@@ -34,6 +34,7 @@ def accept(
     reference: References = None,
     at: At = None,
     home: Home = DEFAULT_HOME,
+    as_json: AsJson = False,
 ) -> None:
     """Change the schema so that it accepts what was found; everything else in the file stays as it is."""
     from pathlib import Path
@@ -49,5 +50,8 @@ def accept(
         raise NotFound.among("anomaly to accept", wanted, there, where=file.where)
     changed = amended(file, lines)
     Path(file.where).write_text(changed.text, encoding="utf-8")
+    if as_json:
+        emit_json({"file": file.where, "accepted": len(chosen), "lines": [str(line) for line in lines]})
+        return
     emit_lines(diff(file.text, changed.text, Path(file.where)))
     note(f"{file.where} accepts {len(chosen)} {'anomaly' if len(chosen) == 1 else 'anomalies'} from now on")

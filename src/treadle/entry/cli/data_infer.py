@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from treadle.entry.cli._shared import DEFAULT_HOME, Home, emit_lines, note
+from treadle.entry.cli._shared import DEFAULT_HOME, AsJson, Home, emit_json, emit_lines, note
 from treadle.entry.cli.data_profile import opened
 from treadle.entry.cli.data_validate import Data, plain
 from treadle.records.errors import Conflict, InvalidInput
@@ -35,6 +35,7 @@ def infer(
         str | None, typer.Option("--event-time", help="The column that says when a row was true.")
     ] = None,
     home: Home = DEFAULT_HOME,
+    as_json: AsJson = False,
 ) -> None:
     """Propose a schema that the data keep, with room for what tomorrow brings.
 
@@ -56,10 +57,12 @@ def infer(
     if faults:
         raise InvalidInput("the schema cannot be made", faults=faults, fix="name columns that the data have")
     text = schema_text(schema, [f"Inferred from {profile.rows:,} rows of {found}."])
-    if out is None:
-        emit_lines(text)
-    else:
+    if out is not None:
         _write(out, text, force)
+    if as_json:
+        emit_json({"name": called, "columns": len(profile.columns), "rows": profile.rows, "schema": text})
+    elif out is None:
+        emit_lines(text)
 
 
 def _write(out: Path, text: str, force: bool) -> None:
