@@ -35,6 +35,9 @@ COMMANDS: dict[str, Command] = {
     "data": Command("treadle.entry.cli.data", "Look at data, judge it, keep versions of it."),
     "features": Command("treadle.entry.cli.features", "Show feature views, and the values online now."),
     "labels": Command("treadle.entry.cli.labels", "Get labels from people; see how far the truth is known."),
+    "catalog": Command(
+        "treadle.entry.cli.catalog", "Find what there is, who uses it, what a change touches."
+    ),
     "lineage": Command("treadle.entry.cli.lineage", "Show what was made of what; export OpenLineage."),
     "doctor": Command("treadle.entry.cli.doctor", "Check the installation and a home, and say how to mend."),
     "version": Command("treadle.entry.cli.version", "Show which versions of what are installed."),

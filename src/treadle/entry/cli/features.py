@@ -42,6 +42,8 @@ from treadle.entry.cli._shared import (
 )
 from treadle.entry.cli.features_freshness import freshness
 from treadle.entry.cli.features_materialise import materialise
+from treadle.entry.cli.features_lint import lint
+from treadle.entry.cli.features_similar import similar
 from treadle.entry.cli.features_skew import skew
 from treadle.records.errors import InvalidInput, NotFound, NotReady
 from treadle.records.instants import DAY, SECOND, Instant, instant, iso, short
@@ -65,6 +67,8 @@ At = Annotated[
 
 app = group_app("list")
 app.command("skew")(skew)
+app.command("similar")(similar)
+app.command("lint")(lint)
 app.command("materialise")(materialise)
 app.command("freshness")(freshness)
 
