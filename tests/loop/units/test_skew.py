@@ -27,6 +27,7 @@ from treadle.loop.skew import AUDITED, feature_digests
 from treadle.loop.stopwatch import Stopwatch
 from treadle.loop.stored import ingest
 from treadle.loop.training import Store
+from treadle.loop.wheel import Wheel
 from treadle.loop.world import World
 from treadle.records.digests import digest_bytes
 from treadle.records.instants import DAY, HOUR, MINUTE, instant
@@ -488,3 +489,14 @@ def test_of_many_predictions_the_same_are_chosen_as_of_few(world, store, monkeyp
     )
     assert few.served > 200
     assert many == few
+
+
+def test_the_wheel_of_a_server_audits_and_a_restarted_one_knows_what_was_found(world, store):
+    world.clock.advance_to(START + HOUR)
+    wheel = Wheel(world, store, HOUR, lambda text: None)
+    assert wheel.skew == {}
+    serve(world, START, START + 6 * HOUR, late=5 * MINUTE)
+    world.clock.advance_to(START + 6 * HOUR + 1)
+    wheel.turn()
+    assert wheel.skew["buys"].state == "alert"
+    assert Wheel(world, store, HOUR, lambda text: None).skew == wheel.skew

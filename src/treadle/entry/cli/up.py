@@ -15,7 +15,7 @@ from treadle.bootstrap import Home as OpenedHome
 from treadle.bootstrap import lineage_transport, open_world
 from treadle.entry.cli._data import data_root
 from treadle.entry.cli._definitions import record
-from treadle.entry.cli._homes import open_project
+from treadle.entry.cli._homes import has_online, open_project
 from treadle.entry.cli._log import check_log
 from treadle.entry.cli._shared import (
     DEFAULT_HOME,
@@ -137,7 +137,7 @@ def _seen(home: OpenedHome) -> Instant | None:
     """Return the instant up to which the home's online store has been fed; None for a home without one."""
     from treadle.loop.feed import stands_at
 
-    if not (home.folder / "online" / "data.mdb").is_file():
+    if not has_online(home):
         return None
     with closing(home.online()) as online:
         return stands_at(online)
