@@ -8,6 +8,7 @@ from treadle.define.definitions import definitions_of
 from treadle.define.feature_sets import FeatureSet, number
 from treadle.define.row_features import row_feature
 from treadle.define.similarity import canonical_expression, similar_features
+from treadle.define.source_monitors import SourceMonitor
 from treadle.define.sources import Source
 from treadle.define.views import FeatureView, WindowView, column
 from treadle.records.errors import InvalidInput
@@ -67,6 +68,11 @@ def test_one_name_with_two_meanings_is_refused_for_all_of_them():
     with pytest.raises(InvalidInput) as caught:
         definitions_of(project)
     assert caught.value.faults == ("row feature 'hour' is defined twice, with different content",)
+
+
+def test_what_watches_a_source_is_a_monitor_that_uses_it():
+    watch = SourceMonitor("orders_daily", source=parts.orders, window="1d", every="1h")
+    assert found(parts.project(source_monitors=[watch]))["monitor/orders_daily"].uses == ("source/orders",)
 
 
 def groups(*features):

@@ -96,6 +96,9 @@ def _every(project: Project) -> Iterable[Defined]:
         yield _said(f"pipeline/{pipeline.name}", pipeline, meaning(pipeline))
     for monitor in project.monitors:
         yield _said(f"monitor/{monitor.name}", monitor, meaning(monitor), (f"endpoint/{monitor.endpoint}",))
+    for watch in project.source_monitors:
+        reads = () if watch.source not in kinds else (kinds[watch.source],)
+        yield _said(f"monitor/{watch.name}", watch, meaning(watch), reads)
     for trigger in project.triggers:
         heeded = tuple(f"monitor/{name}" for name in _heeded(trigger.condition))
         yield _said(

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import polars as pl
 
+from treadle.define.definitions import definitions_of
 from treadle.define.describe import definition_digest
 from treadle.define.project import Project
 from treadle.loop.batch_check import BatchCheck
@@ -36,13 +37,14 @@ def check_replayable(project: Project, rows: Mapping[str, pl.DataFrame], until: 
     """Refuse what no replay can be made of, before anything is stored. Pure.
 
     Raises:
-        InvalidInput: the project has no endpoint, or its requests end before the warm-up does.
+        InvalidInput: the project has no endpoint, a name in it means two things, or its requests end before the warm-up does.
     """
     if not project.endpoints:
         raise InvalidInput(
             f"the project {project.name!r} has no endpoint: there are no requests to replay",
             fix="list one: tr.Project(..., endpoints=[tr.Endpoint(...)])",
         )
+    definitions_of(project)  # refuses a name that means two things
     plan_span(rows, project.endpoints[0], project.timezone, until)
 
 
