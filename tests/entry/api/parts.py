@@ -90,7 +90,7 @@ def served(folder, *, predictor=None):
         metadata=None,
     )
     live = Live(world)
-    wheel: Any = SimpleNamespace(last_tick=None, next_tick=NOW, skew={})
+    wheel: Any = SimpleNamespace(last_tick=None, next_tick=NOW, skew={}, sources=list)
     champions: Any = FakeChampions()
     live.wheel = wheel
     live.champions = {"late": champions}
