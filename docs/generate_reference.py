@@ -76,7 +76,17 @@ GROUPS = (
     Group(
         "Row features",
         "What may be done with the parameters of a row feature stands under [columns](#columns-in-a-row-feature).",
-        ("row_feature", "compute", "when", "coalesce", "minimum", "maximum", "cyclic", "fitted"),
+        (
+            "row_feature",
+            "opaque_feature",
+            "compute",
+            "when",
+            "coalesce",
+            "minimum",
+            "maximum",
+            "cyclic",
+            "fitted",
+        ),
     ),
     Group("Requests, labels, endpoints", "", ("Requests", "Labels", "Endpoint")),
     Group(
@@ -85,11 +95,24 @@ GROUPS = (
         " they raise `tr.NotReady`.",
         ("step", "pipeline", "training_set", "split", "validated", "evaluate", "register", "Frame", "Model"),
     ),
-    Group("Monitors", "", ("Monitor", "score_drift", "auc", "calibration", "skew")),
+    Group(
+        "Monitors",
+        "",
+        ("Monitor", "score_drift", "auc", "calibration", "skew", "SourceMonitor", "column_drift"),
+    ),
     Group(
         "Triggers",
         "Conditions are joined with `|` and `&`.",
-        ("on", "metric", "score_drift_alert", "calibration_off", "every", "new_labels", "manual"),
+        (
+            "on",
+            "metric",
+            "score_drift_alert",
+            "calibration_off",
+            "values_changed",
+            "every",
+            "new_labels",
+            "manual",
+        ),
     ),
     Group(
         "Gates",

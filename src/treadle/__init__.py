@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from treadle.define.operations import training_set as training_set
     from treadle.define.operations import validated as validated
     from treadle.define.project import Project as Project
+    from treadle.define.row_features import opaque_feature as opaque_feature
     from treadle.define.row_features import row_feature as row_feature
     from treadle.define.schema_reader import read_schemas as read_schemas
     from treadle.define.source_monitors import SourceMonitor as SourceMonitor
@@ -145,6 +146,7 @@ _HOME = {
     "no_worse_slice": "treadle.define.gates",
     "number": "treadle.define.feature_sets",
     "on": "treadle.define.triggers",
+    "opaque_feature": "treadle.define.row_features",
     "pipeline": "treadle.define.steps",
     "profile": "treadle.entry.profiles",
     "quantile": "treadle.define.aggregates",

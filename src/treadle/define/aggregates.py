@@ -188,6 +188,12 @@ def _called(function: AggregateFunction, level: float | None) -> str:
 
 def _filter(where: Where | None, said: str, name: str | None) -> tuple[RowFeature | None, str]:
     """Return a filter traced, and the word it adds to a default name."""
+    if isinstance(where, RowFeature) and not where.portable:
+        raise InvalidInput(
+            f"the filter of {said} is the opaque feature {where.name!r}, and state must outlive the code",
+            where=where.where,
+            fix="write it with tr.row_feature",
+        )
     if where is None or isinstance(where, RowFeature):
         return where, "" if where is None else where.name
     if not callable(where):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from treadle.define.expressions import Constant, Expression, Field, text
-from treadle.define.graph import Graph, Misfit, Node
+from treadle.define.expressions import Constant, Expression, Field, OpaqueCall, text
+from treadle.define.graph import Graph, Misfit, Node, under
 from treadle.define.names import TYPE_NAMES
 from treadle.define.row_features import RowFeature
 from treadle.define.type_rules import RULES
@@ -24,6 +24,10 @@ class Bound:
     """The inputs that are really read, in the order in which the types were given."""
     outputs: Mapping[str, Node]
     """Each feature's node, in the order of the features."""
+
+    def operations(self) -> dict[str, list[Node]]:
+        """Return, for each feature, every operation it is made of, those of the features it reads too."""
+        return {name: under(root) for name, root in self.outputs.items()}
 
 
 def bind(features: Sequence[RowFeature], types: Mapping[str, str]) -> Bound:
@@ -97,6 +101,11 @@ class _Binder:
         found = [argument for argument in arguments if argument is not None]
         if len(found) < len(arguments):
             return None
+        if isinstance(expression, OpaqueCall):
+            known = (expression.name, str(expression.source))
+            return self.graph.make(
+                "opaque", expression.returns, *found, constants=known, function=expression.function
+            )
         try:
             return RULES[expression.operator](self.graph, found)
         except Misfit as misfit:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TypeAlias
@@ -60,6 +60,19 @@ class Call:
     def __post_init__(self) -> None:
         object.__setattr__(self, "size", 1 + sum(argument.size for argument in self.arguments))
         object.__setattr__(self, "depth", 1 + max((argument.depth for argument in self.arguments), default=0))
+
+
+@dataclass(frozen=True, slots=True)
+class OpaqueCall(Call):
+    """A Python function applied to values: what it does is not in the tree, only which code it is.
+
+    Two are equal when name, type, code and arguments are. It has a JSON form, but none can be built from JSON.
+    """
+
+    name: str
+    returns: str
+    source: Digest
+    function: Callable[..., object] = field(compare=False, repr=False)
 
 
 Expression: TypeAlias = Field | Constant | Call
@@ -169,10 +182,17 @@ def as_json(expression: Expression) -> Json:
         return {
             expression.type: repr(value) if isinstance(value, float) and not math.isfinite(value) else value
         }
-    return {
+    found: dict[str, Json] = {
         "call": expression.operator,
         "arguments": [as_json(argument) for argument in expression.arguments],
     }
+    if isinstance(expression, OpaqueCall):
+        found["opaque"] = {
+            "name": expression.name,
+            "returns": expression.returns,
+            "source": expression.source,
+        }
+    return found
 
 
 def from_json(value: object) -> Expression:
@@ -234,6 +254,8 @@ def text(expression: Expression) -> str:
         return expression.name
     if isinstance(expression, Constant):
         return repr(expression.value)
+    if isinstance(expression, OpaqueCall):
+        return f"{expression.name}({', '.join(map(text, expression.arguments))})"
     parts = [text(a) if a.depth == 0 or not _is_infix(a) else f"({text(a)})" for a in expression.arguments]
     if expression.operator in _INFIX:
         return f" {_INFIX[expression.operator]} ".join(parts)

@@ -7,7 +7,7 @@ Equal parts of all features are one node.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from treadle.define.operators import ConstantValue
@@ -26,6 +26,8 @@ class Node:
     arguments: tuple[Node, ...] = ()
     constants: tuple[ConstantValue, ...] = ()
     zone: str | None = None
+    function: Callable[..., object] | None = None
+    """Of an opaque call: the Python function."""
 
 
 class Misfit(Exception):
@@ -49,13 +51,14 @@ class Graph:
         *arguments: Node,
         constants: tuple[ConstantValue, ...] = (),
         zone: str | None = None,
+        function: Callable[..., object] | None = None,
     ) -> Node:
         """Return the one node of this operation, making it if there is none yet."""
         # repr keeps 0.0 from -0.0, 1 from True, and NaN equal to itself.
         key = (operator, kind, *map(id, arguments), repr(constants), zone)
         node = self.interned.get(key)
         if node is None:
-            node = self.interned[key] = Node(operator, kind, arguments, constants, zone)
+            node = self.interned[key] = Node(operator, kind, arguments, constants, zone, function)
         return node
 
     def real(self, node: Node) -> Node:
@@ -86,3 +89,15 @@ class Graph:
 def listed(kinds: Sequence[str]) -> str:
     """Return the names of types as words."""
     return " and ".join(kinds)
+
+
+def under(root: Node) -> list[Node]:
+    """Return a node and everything it is made of, each once."""
+    found: dict[int, Node] = {}
+    waiting = [root]
+    while waiting:
+        node = waiting.pop()
+        if id(node) not in found:
+            found[id(node)] = node
+            waiting += node.arguments
+    return list(found.values())

@@ -21,6 +21,9 @@ from treadle.define.names import listed, name_fault, words_faults
 from treadle.records.digests import Digest, Json
 from treadle.records.errors import InvalidInput, refuse
 
+RESULT_TYPES = ("float", "int", "string", "bool", "time", "duration")
+"""What the function of an opaque feature may give."""
+
 
 @dataclass(frozen=True, slots=True)
 class RowFeature:
@@ -40,6 +43,11 @@ class RowFeature:
     """What to use instead, once it is not to be used any more."""
     where: str = field(default="", compare=False)
     """The file and line of its definition, for messages."""
+
+    @property
+    def portable(self) -> bool:
+        """Whether every engine can compute it; not so for the Python function of an `opaque_feature`."""
+        return not any(isinstance(node, expressions.OpaqueCall) for node in expressions.walk(self.expression))
 
     @property
     def digest(self) -> Digest:
@@ -114,6 +122,49 @@ def row_feature(
     return _trace(function, name, owner, tags, deprecated)
 
 
+def opaque_feature(
+    *,
+    returns: str,
+    name: str | None = None,
+    owner: str = "",
+    tags: Sequence[str] | str = (),
+    deprecated: str = "",
+) -> Callable[[Callable[..., object]], RowFeature]:
+    """Make a feature of any Python function of one row, for what a row feature cannot say.
+
+    The function is called for each row, in training and in serving, with the plain values of its parameters: None for
+    null, aware datetimes in UTC, timedeltas. It must give the same for the same values. It is slow over frames, and not
+    portable: DuckDB and Spark cannot compute it. What it computes is known by a digest of its source.
+
+    Args:
+        returns: what it gives, unless None: `float`, `int`, `string`, `bool`, `time` or `duration`.
+        name: the feature's name when it is not the function's.
+        owner: for people: who answers for it.
+        tags: for people: where to find it.
+        deprecated: what to use instead, once it is not to be used any more.
+
+    Raises:
+        InvalidInput: the function's parameters or its type are not those of a row feature; every fault is listed.
+    """
+
+    def decorate(function: Callable[..., object]) -> RowFeature:
+        from treadle.define.code import source_digest
+
+        called, where, inputs, faults = _signature(function, name)
+        faults += words_faults("row feature", owner, tags, deprecated)
+        if returns not in RESULT_TYPES:
+            faults.append(f"it returns {returns!r}; types are {', '.join(RESULT_TYPES)}")
+        if called in inputs:
+            faults.append(f"it reads itself: rename the feature or the parameter {called!r}")
+        refuse(f"the opaque feature {called!r} cannot be defined", faults, where=where)
+        read = tuple(expressions.Field(p) for p in inputs)
+        made = expressions.OpaqueCall("opaque", read, called, returns, source_digest(function), function)
+        description = inspect.cleandoc(function.__doc__ or "")
+        return RowFeature(called, inputs, made, description, owner, listed(tags), deprecated, where)
+
+    return decorate
+
+
 def _trace(
     function: Callable[..., object],
     name: str | None,
@@ -121,6 +172,23 @@ def _trace(
     tags: Sequence[str] | str,
     deprecated: str,
 ) -> RowFeature:
+    called, where, inputs, faults = _signature(function, name)
+    faults += words_faults("row feature", owner, tags, deprecated)
+    refuse(f"the row feature {called!r} cannot be defined", faults, where=where)
+    expression = _result(_called(function, inputs, where), called, where)
+    unused = [p for p in inputs if p not in expressions.fields(expression)]
+    faults = [f"parameter {p!r} is not used; remove it, so that a request need not carry it" for p in unused]
+    if called in inputs:
+        faults.append(f"it reads itself: rename the feature or the parameter {called!r}")
+    refuse(f"the row feature {called!r} cannot be defined", faults, where=where)
+    description = inspect.cleandoc(function.__doc__ or "")
+    return RowFeature(called, inputs, expression, description, owner, listed(tags), deprecated, where)
+
+
+def _signature(
+    function: Callable[..., object], name: str | None
+) -> tuple[str, str, tuple[str, ...], list[str]]:
+    """Return the feature's name, its place, what it reads, and what is wrong with that."""
     code: CodeType | None = getattr(function, "__code__", None)
     if code is None:
         raise InvalidInput(f"{function!r} is not a Python function", fix="decorate a plain `def`")
@@ -135,17 +203,7 @@ def _trace(
     ]
     if not parameters:
         faults.append("it has no parameters: name the request fields and features it reads")
-    faults += words_faults("row feature", owner, tags, deprecated)
-    refuse(f"the row feature {called!r} cannot be defined", faults, where=where)
-    inputs = tuple(p.name for p in parameters)
-    expression = _result(_called(function, inputs, where), called, where)
-    unused = [p for p in inputs if p not in expressions.fields(expression)]
-    faults = [f"parameter {p!r} is not used; remove it, so that a request need not carry it" for p in unused]
-    if called in inputs:
-        faults.append(f"it reads itself: rename the feature or the parameter {called!r}")
-    refuse(f"the row feature {called!r} cannot be defined", faults, where=where)
-    description = inspect.cleandoc(function.__doc__ or "")
-    return RowFeature(called, inputs, expression, description, owner, listed(tags), deprecated, where)
+    return called, where, tuple(p.name for p in parameters), faults
 
 
 def _called(function: Callable[..., object], inputs: Sequence[str], where: str) -> object:

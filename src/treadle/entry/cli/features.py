@@ -241,7 +241,7 @@ def row_feature_row(feature: RowFeature) -> dict[str, Plain]:
     """Return a row feature as a row. Pure."""
     return {
         "view": feature.name,
-        "kind": "row",
+        "kind": "row" if feature.portable else "row, opaque",
         "entity": None,
         "keys": [],
         "source": "request",

@@ -7,12 +7,14 @@ import ast
 from treadle.define.graph import Node
 from treadle.define.operators import ConstantValue
 from treadle.records.instants import DAY, HOUR, MINUTE, SECOND
+from treadle.stages.features.rows.opaque import runner
 from treadle.stages.features.rows.pieces import (
     INT64,
     Bounds,
     Builder,
     Lowering,
     Piece,
+    guarded,
     helper,
     invoke,
     known,
@@ -138,12 +140,20 @@ def _slice(build: Builder, node: Node) -> Piece:
     return strict(ast.Subscript(x.code, ast.Slice(number(offset), end), ast.Load()), x)
 
 
+def _opaque(build: Builder, node: Node) -> Piece:
+    operands = [build.plain(argument) for argument in node.arguments]
+    code = ast.Call(build.shared(runner(node)), [guarded(operand) for operand in operands], [])
+    bounds = INT64 if node.type in ("int", "time", "duration") else None
+    return Piece(code, may_be_none=True, bounds=bounds, depth=1 + max(o.depth for o in operands))
+
+
 def _contains(build: Builder, node: Node) -> Piece:
     x = build.plain(node.arguments[0])
     return strict(ast.Compare(number(node.constants[0]), [ast.In()], [x.code]), x)
 
 
 CONVERSIONS: dict[str, Lowering] = {
+    "opaque": _opaque,
     "bool_to_float": _choice(1.0, 0.0),
     "bool_to_int": _choice(1, 0, (0, 1)),
     "bool_to_text": _choice("true", "false"),

@@ -14,6 +14,7 @@ from treadle.define.graph import Node
 from treadle.define.operators import ConstantValue
 from treadle.records.errors import InvalidInput
 from treadle.records.instants import DAY, HOUR, MINUTE, SECOND
+from treadle.stages.features.rows.opaque import runner
 from treadle.stages.features.rows.zones import EARLIEST, LATEST, offsets_of
 
 DTYPES: dict[str, pl.DataType] = {
@@ -193,6 +194,17 @@ def _slice(node: Node, x: pl.Expr) -> pl.Expr:
     )
 
 
+def _opaque(node: Node, *arguments: pl.Expr) -> pl.Expr:
+    run, names = runner(node), [str(position) for position in range(len(arguments))]
+
+    def over(rows: pl.Series) -> pl.Series:
+        columns = [rows.struct.field(name) for name in names]
+        return pl.Series([run(*row) for row in zip(*columns, strict=True)], dtype=_physical(node.type))
+
+    held = pl.struct(argument.alias(name) for name, argument in zip(names, arguments, strict=True))
+    return held.map_batches(over, return_dtype=_physical(node.type), is_elementwise=True)
+
+
 def _text_of(node: Node) -> pl.Expr:
     return pl.lit(str(node.constants[0]))
 
@@ -211,6 +223,7 @@ LOWERINGS: dict[str, Lowering] = {
     "mod": _mod,
     "power": lambda node, x: x ** pl.lit(node.constants[0], dtype=pl.Float64),
     "if_value": lambda _, x, value: pl.when(x.is_not_null()).then(value),
+    "opaque": _opaque,
     "neg": lambda _, x: -x,
     "abs": lambda _, x: x.abs(),
     **{operator: _compare(operator) for operator in ("eq", "ne", "lt", "le", "gt", "ge")},

@@ -19,6 +19,7 @@ from treadle.define.graph import Node
 from treadle.records.errors import InvalidInput
 from treadle.records.instants import DAY
 from treadle.stages.features.rows.narwhals_operations import DTYPES, LOWERINGS, literal
+from treadle.stages.features.rows.opaque import refuse_opaque
 from treadle.stages.features.rows.steps import LEAVES, Steps, steps_of
 
 if TYPE_CHECKING:
@@ -53,8 +54,8 @@ def refuse_unavailable(bound: Bound, engine: str) -> None:
     """
     known = UNAVAILABLE[engine]
     faults = []
-    for name, root in bound.outputs.items():
-        used = dict.fromkeys(node.operator for node in _under(root) if node.operator in known)
+    for name, nodes in bound.operations().items():
+        used = sorted({node.operator for node in nodes if node.operator in known})
         faults += [
             f"row feature {name!r} uses {operator!r}, which {engine} does not have: {known[operator]}"
             for operator in used
@@ -65,17 +66,6 @@ def refuse_unavailable(bound: Bound, engine: str) -> None:
             faults=faults,
             fix="compute them on a Polars, pandas or PyArrow frame, or leave these features out",
         )
-
-
-def _under(root: Node) -> list[Node]:
-    found: dict[int, Node] = {}
-    waiting = [root]
-    while waiting:
-        node = waiting.pop()
-        if id(node) not in found:
-            found[id(node)] = node
-            waiting += node.arguments
-    return list(found.values())
 
 
 def with_features(
@@ -95,6 +85,7 @@ def with_features(
     Raises:
         InvalidInput: the engine does not have an operator, or a table is too large.
     """
+    refuse_opaque(bound, engine)
     refuse_unavailable(bound, engine)
     names = frame.collect_schema().names()
     steps = steps_of(bound, [*names, *bound.outputs])

@@ -15,6 +15,7 @@ from pyspark.sql import functions as F  # noqa: N812 - the name all of Spark's u
 
 from treadle.define.binding import Bound
 from treadle.define.graph import Node
+from treadle.stages.features.rows.opaque import refuse_opaque
 from treadle.stages.features.rows.spark_operations import LOWERINGS, TYPES, literal
 from treadle.stages.features.rows.steps import LEAVES, Steps, steps_of
 
@@ -59,6 +60,7 @@ def with_features(
         bound: the features.
         reads: the inputs that lie in columns of other names; those columns are left out of the result.
     """
+    refuse_opaque(bound, "pyspark")
     names = frame.columns
     steps = steps_of(bound, [*names, *bound.outputs])
     lowered = _Lowering(steps, reads)
