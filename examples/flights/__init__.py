@@ -9,7 +9,7 @@ from pathlib import Path
 import treadle as tr
 
 from .features import DELAY
-from .model import gates, monitor, retrain, train_delay
+from .model import gates, monitor, retrain, train_delay, weather_quality
 from .tables import (
     FLIGHT,
     NEW_YORK,
@@ -35,6 +35,7 @@ project = tr.Project(
         )
     ],
     monitors=[monitor],
+    source_monitors=[weather_quality],
     triggers=[retrain],
     gates={"champion": gates},
     schemas=tr.read_schemas(Path(__file__).parent / "schemas"),

@@ -42,6 +42,7 @@ monitor = tr.Monitor(
     performance=tr.auc(drop=0.02, maturity="2d"),
     calibration=tr.calibration(tolerance=0.15, maturity="2d"),
 )
+weather_quality = tr.SourceMonitor("weather_quality", source="weather", every="1d", freshness="6h")
 retrain = tr.on(
     tr.metric("auc").drops(0.02) | tr.calibration_off() | tr.score_drift_alert() | tr.every("45d"),
     run=train_delay,

@@ -28,6 +28,8 @@ MEASURED = "quality.measured"
 PREFIX = "source-quality/"
 """No source can have a name with a hyphen, so no table can be in the way."""
 PAGE = 1_000
+MOST = 400
+"""So many windows of a source that nobody watches are measured."""
 _INSTANT = pl.Datetime("us", "UTC")
 _SCHEMA = {
     "monitor": pl.String(),
@@ -94,13 +96,17 @@ def measured_from_rows(
 ) -> list[SourceWindow]:
     """Return the windows of a source that nobody watches, from the rows of its newest version; nothing is kept.
 
+    They are the newest 400 up to the last that has rows: nobody has said that more are to come.
+
     Raises:
         NotFound: there is no such dataset.
     """
     with metadata.read() as view:
         manifest = find_version(view.datasets, monitor.source)
     rows = known_rows(version_rows(tables, manifest, times=True).collect(), at, since=since)
-    starts = list(closed_starts(counts_by_window(rows, monitor.window), monitor, at))
+    counts = counts_by_window(rows, monitor.window)
+    last = max(counts, default=0)
+    starts = [start for start in closed_starts(counts, monitor, at) if start <= last][-MOST:]
     columns = [name for name in rows.columns if not name.startswith("__")]
     return measure_windows(rows, starts, monitor, at, columns=columns, unique=manifest.unique)
 

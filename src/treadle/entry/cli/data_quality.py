@@ -110,7 +110,7 @@ def _histories(
             if name not in done:
                 plain = SourceMonitor(name, source=name, lateness=0)
                 windows = measured_from_rows(
-                    metadata, opened.tables(), plain, at, max(since or 0, at - 400 * DAY) // DAY * DAY
+                    metadata, opened.tables(), plain, at, None if since is None else since // DAY * DAY
                 )
                 if windows or source is not None:
                     found.append((plain, windows, {}))
