@@ -19,8 +19,10 @@ from treadle.define.sources import Source, table
 from treadle.define.tables import sql_table
 from treadle.records.errors import InvalidInput, NotReady
 from treadle.records.instants import HOUR
+from treadle.records.intake import Event
 from treadle.records.rows import PUSHED
 from treadle.stages.data.incremental import beyond, mark_of
+from treadle.stages.data.pushed import WRITER, event_frame, register_pushed, without_ids
 
 COLUMNS = {"at": "time", "item": "string", "price": "float"}
 LINE = {"at": "time", "item": "string", "double": "float"}
@@ -194,6 +196,31 @@ def test_replaced_rows_and_changed_lookups_build_it_whole_and_say_so(stores):
     stores.bring(*ALL)
     assert any("summed' rebuilt whole because names" in said for said in stores.said)
     check(stores)
+
+
+def push(stores, position, item, price):
+    at = FIRST + position
+    event = Event("sales", f"e{position}", at, at, at, at, False, {"at": at, "item": item, "price": price})
+    version = stores.tables.append(
+        "sales", event_frame(sales, [(position, event)]), writer=(WRITER, position), evolve=True
+    )
+    rows = without_ids(stores.tables.read("sales", version=version).collect())
+    register_pushed("sales", rows, version, stores.metadata, stores.at)
+
+
+def test_pushed_rows_are_built_once_beside_loaded_ones(stores):
+    write(stores, "a", ("a", 1), ("b", 2))
+    stores.bring(*ALL)
+    push(stores, 7, "a", 3.0)
+    SEEN.clear()
+    stores.bring(*ALL)
+    assert SEEN == [1]
+    push(stores, 8, "c", 4.0)
+    write(stores, "b", ("c", 5))
+    stores.bring(*ALL)
+    assert SEEN == [1, 2]
+    check(stores)
+    assert sorted(stores.stored("doubled")["double"]) == [2, 4, 6, 8, 10]
 
 
 def test_changed_code_builds_it_anew_and_is_told(stores):
