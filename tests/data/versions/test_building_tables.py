@@ -223,19 +223,26 @@ def test_pushed_rows_are_built_once_beside_loaded_ones(stores):
     assert sorted(stores.stored("doubled")["double"]) == [2, 4, 6, 8, 10]
 
 
-def test_changed_code_builds_it_anew_and_is_told(stores):
+def all_chosen():
     @table(columns={"item": "string"}, incremental="append")
     def chosen(sales):
         return sales.select("item")
 
-    first = chosen
-    write(stores, "a", ("a", 1), ("b", 2))
-    stores.bring(sales, first)
+    return chosen
 
+
+def some_chosen():
     @table(columns={"item": "string"}, incremental="append")
     def chosen(sales):
         return sales.filter(pl.col("item") == "a").select("item")
 
+    return chosen
+
+
+def test_changed_code_builds_it_anew_and_is_told(stores):
+    first, chosen = all_chosen(), some_chosen()
+    write(stores, "a", ("a", 1), ("b", 2))
+    stores.bring(sales, first)
     brought = stores.bring(sales, chosen)
     assert stores.said == ["table 'chosen' rebuilt because its code changed"]
     assert because(stores, "chosen") == "its code changed"
