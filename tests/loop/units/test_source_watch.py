@@ -10,15 +10,17 @@ import pytest
 import treadle as tr
 from tests.loop.units.conftest import FIRST
 from tests.loop.units.shop.model import train_returns
-from tests.loop.units.shops import make_world, plain_rows, with_project
+from tests.loop.units.shops import START, make_world, plain_rows, with_project
 from treadle.define.schema_reader import parse_schema
 from treadle.loop.controller import Controller
+from treadle.loop.source_drift import reference_windows
 from treadle.loop.source_history import flush_history, measured_from_rows
 from treadle.loop.stopwatch import Stopwatch
 from treadle.loop.stored import ingest
 from treadle.loop.training import Store
 from treadle.records.drifts import DataDrift
 from treadle.records.errors import InvalidInput
+from treadle.records.estimates import Window
 from treadle.records.failpoints import FailpointError, arm
 from treadle.records.instants import DAY, HOUR
 from treadle.records.profiles import Profile
@@ -231,6 +233,39 @@ class TestTraining:
         assert [
             one.state for one in verdicts(world) if one.window.start == SHIFT and one.name == "orders"
         ] == ["alert"]
+
+
+class TestReference:
+    def test_a_pinned_version_is_the_reference(self, world, store):
+        """The version has the rows as they were; what is watched is not as they were from the first day on."""
+        changed = store_with(world, store, **shifted("visits", "wait", pl.col("wait") + 20, since=START))
+        found = {}
+        for name, reference in (("pinned", "@1"), ("sliding", "7d")):
+            monitor = tr.SourceMonitor(
+                name, source="visits", reference=reference, drift=tr.column_drift("wait")
+            )
+            run(watching(world, monitor), changed, 1, first=FIRST + (name == "pinned") * HOUR)
+            [found[name]] = [event.data for event in events(world, "data.drift") if event.subject == name]
+        assert (found["pinned"]["state"], found["sliding"]["state"]) == ("alert", "ok")
+        assert found["pinned"]["ordinary_windows"] > 15
+
+    def test_windows_in_alert_are_no_yardstick_until_a_model_knows_them(self):
+        monitor = tr.SourceMonitor("visits", source="visits", reference="10d")
+        at = [FIRST + day * DAY for day in range(11)]
+        kept = [
+            SourceWindow(monitor="visits", source="visits", window=Window(a, a + DAY), at=a, rows=9)
+            for a in at
+        ]
+        alerted = set(at[8:10])
+
+        def chosen(alerted, trained):
+            found = reference_windows(monitor, kept[10].window, kept, alerted, trained)
+            return [one.window.start for one in found]
+
+        assert chosen(alerted, None) == at[:8]
+        assert chosen(alerted, at[9]) == at[:9]
+        assert chosen(alerted, at[10]) == at[:10]
+        assert chosen(set(at[5:10]), None) == at[:10]  # as old as the reference: the usual
 
 
 class TestDefinitions:
