@@ -141,10 +141,10 @@ def audit(
     features = endpoint.features
     rows, count = _chosen(served, rule)
     left_out = changed_since(definitions, {} if earlier is None else earlier.definitions)
-    left_out |= {name: "it was not logged" for name in features.names if name not in rows.columns}
+    left_out |= _not_logged(rows, features)
     names = [name for name in features.names if name not in left_out]
     instants = rows["at"].to_physical()
-    enough = rows.height >= rule.min_rows
+    enough = rows.height >= rule.min_rows and bool(names)
     recomputed = offline.vectors(features, rows, instants.to_numpy()) if enough else None
     present = _typed(rows, features, names)
     compared = Compared(
@@ -202,6 +202,17 @@ def feature_digests(features: FeatureSet) -> dict[str, Digest]:
         else:
             found[part.name] = definition_digest(part)
     return {name: found[name] for name in features.names}
+
+
+def _not_logged(rows: pl.DataFrame, features: FeatureSet) -> dict[str, str]:
+    """Return the features that cannot be recomputed or compared, since the log has them, or the request, in another form."""
+    wanted, there = to_frame([], features).schema, rows.schema
+    lacking = [field for field in features.request if there.get(field) != wanted[field]]
+    if lacking:
+        return dict.fromkeys(features.names, f"the request was logged without {lacking[0]!r} as it is now")
+    return {
+        name: "it was not logged as it is now" for name in features.names if there.get(name) != wanted[name]
+    }
 
 
 def _typed(rows: pl.DataFrame, features: FeatureSet, names: Sequence[str]) -> pl.DataFrame:

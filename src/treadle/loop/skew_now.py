@@ -103,6 +103,8 @@ def _served(tables: Tables, log: LogReader, endpoint: Endpoint) -> pl.DataFrame:
             prediction = decode_prediction(data)
             if prediction.endpoint == endpoint.name:
                 waiting.append(prediction)
+    if not waiting:
+        return stored
     both = pl.concat([stored, to_frame(waiting, endpoint.features)], how="diagonal")
     return both.unique("prediction_id", keep="first", maintain_order=True)
 

@@ -30,6 +30,7 @@ from treadle.loop.training import Store
 from treadle.loop.wheel import Wheel
 from treadle.loop.world import World
 from treadle.records.digests import digest_bytes
+from treadle.records.estimates import Window
 from treadle.records.instants import DAY, HOUR, MINUTE, instant
 from treadle.records.predictions import Prediction, encode_prediction
 from treadle.records.skew import SkewReading
@@ -37,6 +38,7 @@ from treadle.stages.data.canonical import add_canonical
 from treadle.stages.data.ingest import store_rows
 from treadle.stages.features.keys import pack_key
 from treadle.stages.features.plan import ServingPlan
+from treadle.stages.serving.prediction_log import PredictionFlusher
 
 START = instant("2026-03-01")
 shop = tr.Entity("shop", keys=["shop"])
@@ -384,6 +386,31 @@ class TestDoubt:
         serve(changed, START + 6 * HOUR, START + 8 * HOUR, online=MemoryOnline())
         last = tick(changed, store, START + 8 * HOUR)[-1]
         assert (last.not_comparable, last.state, len(last.features)) == ({}, "ok", 6)
+
+    def test_requests_that_were_logged_in_another_form_are_not_comparable(self, world, store):
+        """A field that joined the request since, and a feature that was not there."""
+        serve(world, START, START + 6 * HOUR)
+        visited = tr.Source.parquet(
+            "visits", path="visits.parquet", columns={**visits.columns, "age": "float"}, event_time="came_at"
+        )
+        wider = tr.FeatureSet(
+            "all",
+            request={"number": "int", "shop": "string", "age": "float"},
+            features=[newest, lately, a_unit, tr.category("shop"), tr.number("age")],
+        )
+        endpoint = tr.Endpoint(
+            "buys", model="buys@champion", features=wider, requests=tr.Requests(visited),
+            labels=tr.Labels("bought", source=visited, key=["number"], value="bought"),
+        )  # fmt: skip
+        PredictionFlusher(world.project.endpoints, world.predictions, world.tables).flush()
+        served = skewing.read_served(world.tables, endpoint, Window(START, START + 6 * HOUR))
+        found = skewing.audit(
+            store.offline, endpoint, tr.skew(), served, Window(START, START + 6 * HOUR), START + 6 * HOUR,
+            definitions=feature_digests(wider),
+        )  # fmt: skip
+        assert set(found.not_comparable) == set(wider.names)
+        assert (found.state, found.features, found.resume) == ("insufficient_data", (), START + 6 * HOUR)
+        assert "'age'" in next(iter(found.not_comparable.values()))
 
     def test_words_for_people_change_no_definition(self):
         told = tr.FeatureView(
