@@ -10,6 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.labelling.parcels import project
+from tests.loop.units.shop import project as by_key
+from treadle.entry.api.labels import parse_labels
+from treadle.loop.label_answers import said_rows
 from treadle.records.errors import InvalidInput
 from treadle.stages.data.task_files import FORMULA, read_answers, write_csv, write_json_lines
 
@@ -96,3 +100,33 @@ def test_a_file_of_another_form_is_refused(text, lines, fault):
 def test_bytes_that_are_no_utf8_are_told_by_their_line():
     with pytest.raises(InvalidInput, match="line 2: this is not UTF-8"):
         read_answers(b"prediction_id,answer\n\xff,1\n", json_lines=False, where="file")
+
+
+@pytest.mark.parametrize(
+    ("body", "fault"),
+    [
+        (b'{"labels": {}, "ids": []}', "send 1 to"),
+        (b'{"labels": {"a": 1}, "ids": ["x"]}', "neither true, false nor null"),
+        (b'{"labels": [], "ids": []}', "the body holds no labels"),
+        (b'{"labels": {"a": true}}', "the body holds no labels"),
+        (b"\xff", "the body holds no labels"),
+    ],
+)
+def test_a_body_of_labels_of_another_form_is_refused(body, fault):
+    with pytest.raises(InvalidInput) as refused:
+        parse_labels(body)
+    assert fault in f"{refused.value} {refused.value.faults}"
+
+
+def test_labels_are_rows_of_their_source_where_they_can_name_predictions():
+    endpoint = project.endpoints[0]
+    source, [given, back] = said_rows(endpoint, {"p": True, "q": None}, "ann", ["e1", "e2"], 0)
+    assert source == "truth"
+    assert (given["prediction"], given["late"], given["gone"], given["who"]) == ("p", True, False, "ann")
+    assert (back["prediction"], back["late"], back["gone"]) == ("q", None, True)
+    with pytest.raises(InvalidInput) as refused:
+        said_rows(endpoint, {"p": True}, "", [], 0)
+    assert list(refused.value.faults) == ["1 labels came with 0 ids"]
+    with pytest.raises(InvalidInput) as refused:
+        said_rows(by_key.endpoints[0], {"p": None}, "", ["e"], 0)
+    assert "no column for the prediction's id" in refused.value.faults[0]

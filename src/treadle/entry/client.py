@@ -6,6 +6,7 @@ import datetime
 import http.client
 import json
 import os
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
@@ -174,6 +175,27 @@ class Client:
             duplicates += int(answer["duplicates"])
             named += answer["ids"]
         return Pushed(taken, duplicates, tuple(named))
+
+    def label(self, endpoint: str, labels: Mapping[str, bool | None], *, annotator: str = "") -> Pushed:
+        """Say what was true of predictions, by the ids that the endpoint answered; on return it is in the server's log.
+
+        Args:
+            endpoint: whose predictions.
+            labels: prediction id → the label; None takes back what was said before. At most 10,000.
+            annotator: who says it, where the labels have a column for that.
+
+        Raises:
+            InvalidInput: the endpoint's labels have no column for the prediction's id, or a value is no label.
+            NotFound: the server knows no such endpoint.
+            NotReady, Forbidden: as for `push`.
+        """
+        call = uuid.uuid4().hex  # sent again when the connection breaks, the events are known by their ids
+        ids = [f"{call}-{place}" for place in range(len(labels))]
+        body = {"labels": dict(labels), "annotator": annotator, "ids": ids}
+        answer = self._server.post_again(
+            f"/v1/endpoints/{quote(endpoint, safe='')}/labels", json.dumps(body).encode()
+        )
+        return Pushed(int(answer["taken"]), int(answer["duplicates"]), tuple(answer["ids"]))
 
 
 def connect(url: str, token: str | None = None) -> Client:

@@ -12,7 +12,6 @@ from treadle.define.sources import Source
 from treadle.loop.intake import Intake, not_open
 from treadle.loop.labelled import PREDICTION_ID
 from treadle.loop.labelling import Labelling
-from treadle.loop.live import Keeping
 from treadle.loop.live_feed import LiveFeed
 from treadle.loop.pushed_online import PushedOnline
 from treadle.loop.pushed_store import event_sources, refreshed, settle
@@ -22,13 +21,16 @@ from treadle.ports.metadata import Metadata
 from treadle.ports.tables import Tables
 from treadle.records.digests import digest_value
 from treadle.records.errors import InvalidInput
-from treadle.records.instants import Instant, iso
+from treadle.records.instants import DAY, Duration, Instant, iso
 from treadle.records.intake import Accepted
 from treadle.records.labelling import ANSWERED, LabelAnswer, LabelAnswers
 from treadle.stages.data.intake import Row
 from treadle.stages.data.pushed import pushed_reader
-from treadle.stages.data.task_files import Answered, AnswerFile, refuse
+from treadle.stages.data.task_files import AnswerFile, refuse
 from treadle.stages.serving.prediction_log import table_name
+
+REMEMBERED: Duration = 30 * DAY
+"""How long the id of an event is known, as by a server."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,7 @@ def plan_answers(
     Raises:
         InvalidInput: the labels cannot be pushed, or predictions are unknown; every fault is listed with its line.
     """
-    source = _source(endpoint)
+    source = label_source(endpoint)
     asked = _asked(tables, endpoint, [one.prediction_id for one in file.answers])
     faults = [
         f"line {one.line}: endpoint {endpoint.name!r} has no prediction {one.prediction_id[:60]!r}"
@@ -73,7 +75,10 @@ def plan_answers(
             continue
         corrections += number > 0
         event = digest_value([endpoint.name, one.prediction_id, one.annotator, number, one.answer])[:32]
-        rows.append(_row(endpoint, source, one, asked[one.prediction_id], event, at))
+        given = asked[one.prediction_id]
+        rows.append(
+            label_row(endpoint, source, one.prediction_id, one.answer, one.annotator, event, at, given)
+        )
         ids.append(event)
         answers.append(
             LabelAnswer(
@@ -107,8 +112,8 @@ def offer_alone(world: World, source: str, rows: Sequence[Row], ids: Sequence[st
     """
     if world.events is None:
         raise not_open()
-    store, keeping = load_store(world), Keeping()
-    pushed = PushedOnline(world.project.views, event_sources(world), world.events, remember=keeping.ids)
+    store = load_store(world)
+    pushed = PushedOnline(world.project.views, event_sources(world), world.events, remember=REMEMBERED)
     feed = LiveFeed(world.project.views, world.online, pushed, pushed_reader(world.tables))
     feed.use(store, world.clock.now())
     intake = Intake(
@@ -119,7 +124,6 @@ def offer_alone(world: World, source: str, rows: Sequence[Row], ids: Sequence[st
         frontier=feed.frontier,
         applied=feed.log_position,
         announce=feed.announce,
-        bounds=keeping.bounds,
     )
     accepted = intake.offer(source, rows, ids=ids)
     intake.sync()
@@ -129,7 +133,12 @@ def offer_alone(world: World, source: str, rows: Sequence[Row], ids: Sequence[st
     return accepted
 
 
-def _source(endpoint: Endpoint) -> Source:
+def label_source(endpoint: Endpoint) -> Source:
+    """Return the source that labels of an endpoint's predictions can be pushed to.
+
+    Raises:
+        InvalidInput: there is none.
+    """
     labels = endpoint.labels
     faults = []
     if not isinstance(labels.source, Source):
@@ -160,24 +169,69 @@ def _asked(tables: Tables, endpoint: Endpoint, ids: Sequence[str]) -> dict[str, 
     return {str(row[PREDICTION_ID]): row for row in found.iter_rows(named=True)}
 
 
-def _row(
-    endpoint: Endpoint, source: Source, one: Answered, asked: Mapping[str, object], event: str, at: Instant
+def label_row(
+    endpoint: Endpoint,
+    source: Source,
+    prediction_id: str,
+    answer: bool | None,
+    annotator: str,
+    event: str,
+    at: Instant,
+    asked: Mapping[str, object],
 ) -> Row:
-    """Return an answer as a row of the labels' source; columns that nothing is known of are null."""
+    """Return what somebody said as a row of the labels' source; columns that nothing is known of are null. Pure.
+
+    Args:
+        endpoint: whose prediction.
+        source: the labels' source.
+        prediction_id: which prediction.
+        answer: the label; None takes back what was said before.
+        annotator: who said it; empty where nobody is named.
+        event: the event id.
+        at: when it was said.
+        asked: the label's key, as far as it is known.
+    """
     labels, timing = endpoint.labels, source.timing
     row: dict[str, object] = dict.fromkeys(source.columns)
-    row |= {name: asked[name] for name in labels.key}
+    row |= {name: asked.get(name) for name in labels.key}
     row |= {name: iso(at) for name in (timing.event_time, timing.created_time, timing.known_at) if name}
     if timing.tombstone is not None:
-        row[timing.tombstone] = False
+        row[timing.tombstone] = answer is None
     if labels.annotator is not None:
-        row[labels.annotator] = one.annotator or None
+        row[labels.annotator] = annotator or None
     if labels.prediction_id is not None:
-        row[labels.prediction_id] = one.prediction_id
-    row[labels.value] = {"bool": one.answer, "int": int(one.answer)}.get(
-        source.columns[labels.value], float(one.answer)
-    )
+        row[labels.prediction_id] = prediction_id
+    if answer is not None:
+        kind = source.columns[labels.value]
+        row[labels.value] = answer if kind == "bool" else int(answer) if kind == "int" else float(answer)
     if source.event_id is not None:
         whole = source.columns[source.event_id] == "int"
-        row[source.event_id] = int(event[:15], 16) if whole else event
+        row[source.event_id] = int(digest_value(event)[:15], 16) if whole else event
     return row
+
+
+def said_rows(
+    endpoint: Endpoint, said: Mapping[str, bool | None], annotator: str, ids: Sequence[str], at: Instant
+) -> tuple[str, list[Row]]:
+    """Return labels that name predictions as rows of the labels' source, and its name. Pure.
+
+    Raises:
+        InvalidInput: the labels cannot be pushed, name no predictions, or cannot be taken back.
+    """
+    source = label_source(endpoint)
+    faults = []
+    if endpoint.labels.prediction_id is None:
+        faults.append(
+            f"labels {endpoint.labels.name!r} have no column for the prediction's id: push rows of {source.name!r}"
+        )
+    if source.timing.tombstone is None and None in said.values():
+        faults.append(f"source {source.name!r} has no tombstone column: a label cannot be taken back")
+    if len(ids) != len(said):
+        faults.append(f"{len(said)} labels came with {len(ids)} ids")
+    if faults:
+        raise InvalidInput("the labels cannot be taken in; nothing was", faults=faults)
+    pairs = zip(said.items(), ids, strict=True)
+    rows = [
+        label_row(endpoint, source, one, value, annotator, event, at, {}) for (one, value), event in pairs
+    ]
+    return source.name, rows

@@ -29,6 +29,7 @@ from treadle.loop.champions import Champions
 from treadle.loop.data_watch import DataWatch
 from treadle.loop.freshness import stale_views
 from treadle.loop.intake import Intake, not_open
+from treadle.loop.label_answers import said_rows
 from treadle.loop.lineage import LineageFollower, LineageSender
 from treadle.loop.live_feed import LiveFeed
 from treadle.loop.periodic import Periodic
@@ -252,6 +253,20 @@ class Live:
         if intake is None:
             raise not_open()
         return intake.offer(source, rows, ids=ids)
+
+    def label(
+        self, endpoint: str, said: Mapping[str, bool | None], *, annotator: str, ids: Sequence[str]
+    ) -> Accepted:
+        """Take in labels by the ids of predictions, as rows of the labels' source; see `push`.
+
+        Raises:
+            InvalidInput: the endpoint's labels cannot be said so.
+            NotFound: there is no such endpoint.
+            NotReady: as for `push`.
+        """
+        found = self.answerer(endpoint).endpoint
+        source, rows = said_rows(found, said, annotator, ids, self.world.clock.now())
+        return self.push(source, rows, ids=ids)
 
     def tell(self, text: str) -> None:
         """Note a piece of news and say it."""

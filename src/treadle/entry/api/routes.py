@@ -10,6 +10,7 @@ from typing import TypeAlias
 from treadle.entry.api.access import Permission
 from treadle.entry.api.events import Events
 from treadle.entry.api.inference import Inference
+from treadle.entry.api.labels import Labels
 from treadle.entry.api.messages import Receive, Request, Response, json_response
 from treadle.entry.api.metrics import CONTENT_TYPE, Metrics, render
 from treadle.entry.api.status import gauges_of, status_of
@@ -57,6 +58,7 @@ def make_routes(live: Live, metrics: Metrics) -> Sequence[Route]:
         Route("POST", f"{model}/infer", Permission.PREDICT, oip.infer),
         Route("POST", f"{version}/infer", Permission.PREDICT, oip.infer),
         Route("POST", "/v1/sources/{source}/events", Permission.PUSH, Events(live).push),
+        Route("POST", "/v1/endpoints/{endpoint}/labels", Permission.PUSH, Labels(live).label),
         Route("GET", "/metrics", Permission.READ, measured),
         Route("GET", "/v1/status", Permission.READ, status),
     )
