@@ -85,6 +85,7 @@ GROUPS = (
             "minimum",
             "maximum",
             "cyclic",
+            "bucketise",
             "fitted",
         ),
     ),

@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from treadle.define.steps import step as step
     from treadle.define.tables import sql_table as sql_table
     from treadle.define.tables import table as table
+    from treadle.define.tracing import bucketise as bucketise
     from treadle.define.tracing import coalesce as coalesce
     from treadle.define.tracing import cyclic as cyclic
     from treadle.define.tracing import maximum as maximum
@@ -117,6 +118,7 @@ _HOME = {
     "WindowView": "treadle.define.views",
     "auc": "treadle.define.monitors",
     "better_than_champion": "treadle.define.gates",
+    "bucketise": "treadle.define.tracing",
     "calibration": "treadle.define.monitors",
     "calibration_off": "treadle.define.triggers",
     "catalog": "treadle.entry.catalog",

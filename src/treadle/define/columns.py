@@ -15,7 +15,7 @@ from typing import NoReturn, TypeAlias
 from treadle.define import expressions
 from treadle.define.expressions import Constant, Expression, Field, constant_of
 from treadle.define.operators import OPERATORS
-from treadle.define.trace_sites import ELSEWHERE, misused, untraceable
+from treadle.define.trace_sites import ELSEWHERE, OTHERWISE, misused, untraceable
 from treadle.records.errors import InvalidInput
 from treadle.records.instants import duration
 
@@ -160,6 +160,12 @@ class Column:
             )
         clipped = self if lower is None else apply("maximum", self, lower)
         return clipped if upper is None else apply("minimum", clipped, upper)
+
+    def between(self, lower: Column | Plain, upper: Column | Plain) -> Column:
+        """True where the value lies between two bounds, or on one; null where one of the three is null."""
+        above, below = apply("ge", self, lower), apply("le", self, upper)
+        # Not `above & below` alone: where a bound is null and the other one excludes the value, that is false.
+        return apply("when", above.is_null() | below.is_null(), None, above & below)
 
     def round(self, places: int = 0) -> Column:
         """The nearest number with so many decimal places; halves go to the even neighbour."""
@@ -418,6 +424,8 @@ def apply(operator: Text, *arguments: object) -> Column:
     lifted = [_lift(argument) for argument in arguments]
     if operator == "lookup" and len(lifted) == 2:
         raise misused("lookup needs at least one entry", 'write x.lookup({"AA": 1, "UA": 2}, default=0)')
+    if operator in _COMPARED and any(isinstance(a, Constant) and a.value != a.value for a in lifted):
+        raise misused("NaN equals nothing and is neither less nor greater", "write x != x to find NaN")
     if operator in _OPERANDS and any(isinstance(a, Constant) and a.type == "null" for a in lifted):
         raise misused(f"None in `{OPERATORS[operator].form}`", "use x.is_null() and x.fill_null(value)")
     try:
@@ -425,6 +433,8 @@ def apply(operator: Text, *arguments: object) -> Column:
     except InvalidInput as error:
         raise misused(error.what, error.fix) from None
 
+
+_COMPARED = frozenset({"eq", "ne", "lt", "le", "gt", "ge"})
 
 # Null is an answer (of then, otherwise, fill_null, lookup), never an operand.
 _OPERANDS = frozenset(
@@ -464,5 +474,5 @@ def _unknown(name: Text) -> Exception:
     forms |= {known: f"x.str.{known}(...)" for known in _public(Texts)}
     forms |= ELSEWHERE
     near = difflib.get_close_matches(name, forms, n=1, cutoff=0.6)
-    fix = f"write {forms[near[0]]}" if near else f"methods are {', '.join(_public(Column))}"
+    fix = f"write {forms[near[0]]}" if near else f"methods are {', '.join(_public(Column))}; {OTHERWISE}"
     return misused(f"a column has no `.{name}`", fix)

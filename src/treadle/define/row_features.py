@@ -18,6 +18,8 @@ from treadle.define import expressions
 from treadle.define.columns import parameter, traced
 from treadle.define.expressions import Expression
 from treadle.define.names import listed, name_fault, words_faults
+from treadle.define.trace_sites import OTHERWISE
+from treadle.define.trace_source import refuse_unseen
 from treadle.records.digests import Digest, Json
 from treadle.records.errors import InvalidInput, refuse
 
@@ -175,6 +177,7 @@ def _trace(
     called, where, inputs, faults = _signature(function, name)
     faults += words_faults("row feature", owner, tags, deprecated)
     refuse(f"the row feature {called!r} cannot be defined", faults, where=where)
+    refuse_unseen(function)
     expression = _result(_called(function, inputs, where), called, where)
     unused = [p for p in inputs if p not in expressions.fields(expression)]
     faults = [f"parameter {p!r} is not used; remove it, so that a request need not carry it" for p in unused]
@@ -220,7 +223,7 @@ def _called(function: Callable[..., object], inputs: Sequence[str], where: str) 
             where=f"{filename}:{lines[-1]}, in {function.__name__}" if lines else where,
             fix="call the method, with parentheses: x.dt.year()"
             if method
-            else "use the operators and methods of columns only; parameters hold no values yet",
+            else f"use the operators and methods of columns only; parameters hold no values yet; {OTHERWISE}",
         ) from error
 
 

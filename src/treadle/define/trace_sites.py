@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import linecache
 import sys
+import sysconfig
 from dataclasses import dataclass
 from types import FrameType
 
@@ -21,7 +22,12 @@ _OURS = frozenset(
     }
 )
 
+OTHERWISE = "any other Python runs, slowly, in @tr.opaque_feature(returns=...)"
+"""What to do where there is no form to write instead."""
+
 _WHEN = "write tr.when(condition).then(a).otherwise(b)"
+
+_LIBRARIES = tuple({sysconfig.get_paths()[name] for name in ("stdlib", "purelib", "platlib")})
 
 _FORMS: dict[type[ast.AST], tuple[str, str]] = {
     ast.If: ("an `if` statement", _WHEN),
@@ -47,11 +53,22 @@ ELSEWHERE = {
     "notnull": "x.is_not_null()",
     "fillna": "x.fill_null(value)",
     "isin": "x.is_in([...])",
-    "between": "(low <= x) & (x <= high)",
-    "is_between": "(low <= x) & (x <= high)",
+    "is_between": "x.between(low, high)",
     "is_nan": "x != x",
     "where": "tr.when(condition).then(a).otherwise(b)",
     "pow": "x ** 2",
+    "log10": "x.log() / math.log(10)",
+    "log2": "x.log() / math.log(2)",
+    "tan": "x.sin() / x.cos()",
+    "sign": "tr.when(x > 0).then(1).when(x < 0).then(-1).otherwise(0)",
+    "quarter": "(x.dt.month() + 2) // 3",
+    "date": "x.dt.year(), x.dt.month() and x.dt.day()",
+    "time": "x.dt.hour(), x.dt.minute() and x.dt.second()",
+    **dict.fromkeys(("strftime", "isoformat"), 'parts joined: x.dt.year().cast("string") + "-" + …'),
+    **dict.fromkeys(("split", "find", "index"), "x.str.slice(offset, length) or x.str.contains(part)"),
+    **dict.fromkeys(("title", "capitalize", "casefold"), "x.str.upper() or x.str.lower()"),
+    "cut": "tr.bucketise(x, [edges])",
+    "digitize": "tr.bucketise(x, [edges])",
     "tz_convert": 'x.dt.convert_time_zone("Europe/Paris")',
     "astimezone": 'x.dt.convert_time_zone("Europe/Paris")',
     "timestamp": 'x.cast("int"), in microseconds',
@@ -87,6 +104,19 @@ _CALLS = {
     "ceil": "write x.ceil()",
     "trunc": 'write x.cast("int")',
     "sqrt": "write x.sqrt()",
+    "log10": "write x.log() / math.log(10)",
+    "log2": "write x.log() / math.log(2)",
+    "tan": "write x.sin() / x.cos()",
+    "radians": "write x * (math.pi / 180)",
+    "degrees": "write x * (180 / math.pi)",
+    "hypot": "write (x**2 + y**2).sqrt()",
+    "fabs": "write abs(x)",
+    "sorted": "write tr.minimum(a, b) and tr.maximum(a, b)",
+    "clip": "write x.clip(lower, upper)",
+    "maximum": "write tr.maximum(a, b)",
+    "minimum": "write tr.minimum(a, b)",
+    "digitize": "write tr.bucketise(x, [edges])",
+    "fromtimestamp": "declare the field as a time, then read its parts: x.dt.hour()",
     "pow": "write x ** 2",
     "where": _WHEN,
     "isnan": "write x != x",
@@ -123,8 +153,7 @@ def misused(what: str, fix: str | None) -> InvalidInput:
 
 
 def _site(frame: FrameType | None) -> Site:
-    while frame is not None and frame.f_globals.get("__name__") in _OURS:
-        frame = frame.f_back
+    frame = _outside(frame)
     if frame is None:
         return Site("an unknown place", None, None)
     code = frame.f_code
@@ -134,6 +163,20 @@ def _site(frame: FrameType | None) -> Site:
         return Site(where, None, None)  # the interpreter runs without positions
     node = _explaining(code.co_filename, (line, column), (end_line, end_column))
     return Site(where, *_words(node)) if node is not None else Site(where, None, None)
+
+
+def _outside(frame: FrameType | None) -> FrameType | None:
+    """Return the nearest frame that is a person's: neither ours nor, where there is another, a library's."""
+    nearest = None
+    while frame is not None:
+        if frame.f_globals.get("__name__") not in _OURS:
+            if not frame.f_code.co_filename.startswith(_LIBRARIES):
+                return frame
+            nearest = nearest or frame
+        elif nearest is not None and frame.f_code.co_name == "_called":
+            return nearest  # beyond it stands who defined the feature, not what it does
+        frame = frame.f_back
+    return nearest
 
 
 def _explaining(path: str, start: tuple[int, int], end: tuple[int, int]) -> ast.AST | None:
@@ -169,7 +212,7 @@ def _explains(node: ast.AST) -> bool:
 def _words(node: ast.AST) -> tuple[str, str]:
     if isinstance(node, ast.Compare):
         if len(node.ops) > 1:
-            return "a chained comparison", "write (low <= x) & (x <= high)"
+            return "a chained comparison", "write (low <= x) & (x <= high), or x.between(low, high)"
         return "`in`", 'write x.is_in([...]) for a list, x.str.contains("...") for text'
     if isinstance(node, ast.Call):
         return f"`{ast.unparse(node)}`", _CALLS[_called(node)]

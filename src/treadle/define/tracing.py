@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import ClassVar
 
 from treadle.define.columns import Column, Plain, apply
@@ -77,3 +79,22 @@ def cyclic(value: Column, period: float) -> tuple[Column, Column]:
         raise misused(f"the period is a positive number, got {period!r}", "write tr.cyclic(minute, 1440)")
     angle = value * (2 * math.pi / period)
     return angle.sin(), angle.cos()
+
+
+def bucketise(value: Column, edges: Sequence[float]) -> Column:
+    """The number of the interval that a value lies in: 0 below the first edge, 1 from it on, and so forth.
+
+    An edge belongs to the interval above it. Null and NaN lie in none: null.
+
+    Args:
+        value: a number.
+        edges: ascending numbers.
+    """
+    listed = list(edges)
+    rising = all(a < b for a, b in pairwise(listed))
+    if not listed or not rising or any(edge != edge for edge in listed):
+        raise misused(f"the edges {listed} do not rise", "write tr.bucketise(age, [18, 30, 65])")
+    cases: list[object] = []
+    for position, edge in enumerate(listed):
+        cases += [value < edge, position]
+    return apply("when", *cases, value >= listed[-1], len(listed), None)
