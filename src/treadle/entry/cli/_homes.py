@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 
 from treadle.bootstrap import Home, LoadedProject, load_project
 from treadle.entry.cli._shared import DEFAULT_PROJECT, Plain
-from treadle.records.errors import NotFound
+from treadle.records.errors import NotFound, NotReady
 from treadle.records.instants import SECOND, Instant, iso
 
 if TYPE_CHECKING:
     from treadle.ports.metadata import Metadata, View
+    from treadle.ports.online import Online
 
 _FRACTION = re.compile(r"(\d\dT\d\d:\d\d:\d\d)\.\d+Z")
 _INSTANT = re.compile(r"[1-3]\d{15}")
@@ -103,7 +104,6 @@ def has_online(home: Home) -> bool:
     """Say whether a home may have something online: its own store is there, or it keeps features in a server."""
     from treadle.adapters.secrets import LocalSecrets
     from treadle.bootstrap import ONLINE_URL
-    from treadle.records.errors import NotReady
     from treadle.records.secrets import SecretRef
 
     if (home.folder / "online" / "data.mdb").is_file():
@@ -113,6 +113,32 @@ def has_online(home: Home) -> bool:
     except NotReady:
         return False
     return True
+
+
+@contextmanager
+def opened_online(home: Home) -> Iterator[Online]:
+    """Open a home's online store for the time of a block; it is never made here.
+
+    Raises:
+        NotReady: nothing has been put online yet.
+    """
+    from treadle.loop.feed import stands_at
+
+    empty = NotReady(
+        "nothing is online in this home yet",
+        where=str(home.folder),
+        fix="features come online while a replay runs, while the endpoint is served, or by hand",
+        command=f"treadle features materialise --home {home.folder}",
+    )
+    if not has_online(home):
+        raise empty
+    online = home.online()
+    try:
+        if stands_at(online) is None:
+            raise empty
+        yield online
+    finally:
+        online.close()
 
 
 def when(at: Instant | None) -> str | None:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from treadle.bootstrap import Home as OpenedHome
 from treadle.define.aggregates import Aggregate
 from treadle.define.entities import Entity
 from treadle.define.expressions import text
@@ -19,10 +17,10 @@ from treadle.define.views import View, WindowView
 from treadle.entry.cli._homes import (
     existing_home,
     for_people,
-    has_online,
     now,
     open_home,
     open_project,
+    opened_online,
     when,
 )
 from treadle.entry.cli._shared import (
@@ -41,11 +39,11 @@ from treadle.entry.cli._shared import (
     note,
 )
 from treadle.entry.cli.features_freshness import freshness
-from treadle.entry.cli.features_materialise import materialise
 from treadle.entry.cli.features_lint import lint
+from treadle.entry.cli.features_materialise import materialise
 from treadle.entry.cli.features_similar import similar
 from treadle.entry.cli.features_skew import skew
-from treadle.records.errors import InvalidInput, NotFound, NotReady
+from treadle.records.errors import InvalidInput, NotFound
 from treadle.records.instants import DAY, SECOND, Instant, instant, iso, short
 
 if TYPE_CHECKING:
@@ -294,32 +292,6 @@ def timing(view: View) -> dict[str, Plain]:
         "known_at": stated.known_at,
         "created_time": stated.created_time,
     }
-
-
-@contextmanager
-def opened_online(home: OpenedHome) -> Iterator[Online]:
-    """Open a home's online store for the time of a block; it is never made here.
-
-    Raises:
-        NotReady: nothing has been put online yet.
-    """
-    from treadle.loop.feed import stands_at
-
-    empty = NotReady(
-        "nothing is online in this home yet",
-        where=str(home.folder),
-        fix="features come online while a replay runs, while the endpoint is served, or by hand",
-        command=f"treadle features materialise --home {home.folder}",
-    )
-    if not has_online(home):
-        raise empty
-    online = home.online()
-    try:
-        if stands_at(online) is None:
-            raise empty
-        yield online
-    finally:
-        online.close()
 
 
 def _moment(asked: str | None, online: Online) -> Instant:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from treadle.entry.cli._homes import home_now, open_home, open_project, when
+from treadle.entry.cli._homes import home_now, open_home, open_project, opened_online, when
 from treadle.entry.cli._shared import (
     DEFAULT_HOME,
     DEFAULT_PROJECT,
@@ -29,7 +29,6 @@ def freshness(project: Project = DEFAULT_PROJECT, home: Home = DEFAULT_HOME, as_
 
     The server may go on meanwhile. Expired is what is older than the view's ttl, or than its longest window.
     """
-    from treadle.entry.cli.features import opened_online
     from treadle.loop.feed import stands_at
     from treadle.stages.features.online_state import view_state
 

@@ -12,7 +12,7 @@ from urllib.parse import quote
 import typer
 
 from treadle.entry.cli._fields import request_fields
-from treadle.entry.cli._homes import open_home, open_project, opened_metadata, reading
+from treadle.entry.cli._homes import open_home, open_project, opened_metadata, opened_online, reading
 from treadle.entry.cli._shared import (
     DEFAULT_HOME,
     DEFAULT_PROJECT,
@@ -85,7 +85,6 @@ def predict(
 def _ask_home(
     folder: Path, project: Path, name: str | None, given: list[str], at: Instant | None, number: int | None
 ) -> Asked:
-    from treadle.entry.cli.features import opened_online
     from treadle.loop.asking import ask_offline, ask_online
     from treadle.loop.feed import stands_at
     from treadle.loop.stored import row_reader
