@@ -1,6 +1,6 @@
-"""Row features run twice: as Polars expressions over frames in training, as generated Python a row in serving.
+"""Row features run as Polars expressions in training, as generated Python a row in serving, and on DuckDB and Spark.
 
-Both follow the rules below to the bit; `tests/features/rows` holds them together on random expressions and values.
+All follow the rules below to the bit; `tests/features/rows` holds them together on random expressions and values.
 
 Types
     float (IEEE 754 double), int (64-bit, two's complement), string (Unicode), bool, time and duration (64-bit
@@ -24,7 +24,7 @@ Floats
     `**` takes a constant: a whole exponent is a fixed chain of multiplications by squaring (an integer stays an
     integer if the exponent is one and not negative), 0.5 is sqrt, any other is the C library's pow.
     `round(n)` is (x * 10**n) to the nearest whole number, halves to even, / 10**n, each step rounded; |x| >= 2**52
-    stays as it is. exp, log, log1p, sin, cos and pow are the C library's in both lowerings: equal on one machine,
+    stays as it is. exp, log, log1p, sin, cos and pow are the C library's in these two lowerings: equal on one machine,
     within its error (less than 1 ulp) across machines.
 
 Casts

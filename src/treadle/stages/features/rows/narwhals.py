@@ -20,30 +20,11 @@ from treadle.records.errors import InvalidInput
 from treadle.records.instants import DAY
 from treadle.stages.features.rows.narwhals_operations import DTYPES, LOWERINGS, literal
 from treadle.stages.features.rows.opaque import refuse_opaque
+from treadle.stages.features.rows.portability import UNAVAILABLE
 from treadle.stages.features.rows.steps import LEAVES, Steps, steps_of
 
 if TYPE_CHECKING:
     from narwhals.stable.v2.typing import IntoLazyFrameT
-
-UNAVAILABLE: dict[str, dict[str, str]] = {
-    "duckdb": {
-        "lower": "DuckDB maps case letter by letter, Unicode does not (ß, İ, final sigma)",
-        "upper": "DuckDB maps case letter by letter, Unicode does not (ß, İ, final sigma)",
-    },
-    "polars": {},
-}
-"""For each engine, the operators it does not have, and why."""
-
-APPROXIMATE = {
-    "log": 2,
-    "log1p": 8,
-    "exp": 2,
-    "sin": 2,
-    "cos": 2,
-    "power": 2,
-}
-"""The operators that come from an engine's own mathematics: how many units in the last place they may differ from the
-other lowerings. All others are equal to the bit."""
 
 
 def refuse_unavailable(bound: Bound, engine: str) -> None:

@@ -19,9 +19,6 @@ from treadle.stages.features.rows.opaque import refuse_opaque
 from treadle.stages.features.rows.spark_operations import LOWERINGS, TYPES, literal
 from treadle.stages.features.rows.steps import LEAVES, Steps, steps_of
 
-APPROXIMATE = {"log": 2, "log1p": 2, "exp": 2, "sin": 2, "cos": 2, "power": 2}
-"""The operators that come from Java's mathematics: how many units in the last place they may differ."""
-
 _KINDS = {
     **dict.fromkeys(("tinyint", "smallint", "int", "bigint"), "int"),
     "double": "float",
