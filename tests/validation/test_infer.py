@@ -88,3 +88,10 @@ def test_what_is_inferred_has_room():
         "above_max",
         "value_unexpected",
     ]
+
+
+def test_a_number_that_identifies_rows_has_no_bounds():
+    rows = pl.DataFrame({"order": range(100), "price": range(100)})
+    columns = infer_schema(profile_frame(rows, "orders"), keys=[["order"]]).columns
+    assert (columns["order"].min, columns["order"].max) == (None, None)
+    assert columns["price"].max == 200

@@ -1,8 +1,8 @@
-"""What is done about the signs of a leak: refused, or told."""
+"""What is said about rows that should not be learned from as they are: leaks are refused or told, empty features named."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import polars as pl
 
@@ -33,3 +33,14 @@ def identifying(frame: Frame, group: Sequence[str]) -> list[str]:
         return list(group) if len(group) == 1 else []
     text = [name for name, dtype in frame.rows.schema.items() if dtype == pl.String]
     return [name for name in text if name not in frame.features]
+
+
+def empty_features(values: Iterable[object]) -> list[str]:
+    """Return a sentence for each feature without a single value, of the frames that a step was given."""
+    frames = [value for value in values if isinstance(value, Frame) and len(value)]
+    return [
+        f"feature {name!r} has no value in any of {len(frame):,} rows: its source may have no rows yet; leave it out till then"
+        for frame in frames
+        for name in frame.features
+        if frame.rows[name].null_count() == len(frame)
+    ]

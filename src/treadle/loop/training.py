@@ -16,7 +16,7 @@ from treadle.define.describe import definition_digest
 from treadle.define.endpoints import Endpoint
 from treadle.define.labels import Labels
 from treadle.loop.labelled import LABEL_KNOWN, PREDICTION_ID, find_labels, last_known, saying
-from treadle.loop.leaks import identifying, refuse_leaks
+from treadle.loop.leaks import empty_features, identifying, refuse_leaks
 from treadle.loop.served import served_requests
 from treadle.loop.validated import Validating
 from treadle.loop.validation import schema_of
@@ -181,7 +181,7 @@ class TrainingOperations:
                     where=error.where or step.target,
                     fix=error.fix,
                     command=error.command,
-                    faults=error.faults,
+                    faults=[*error.faults, *empty_features(bound.arguments.values())],
                 ) from error
 
         outcome = self._recorder.step(call, compute)

@@ -73,7 +73,9 @@ class TestRoute:
         push(live, event_body(3))
         events = ask(application(live), "GET", "/v1/status").json()["events"]
         assert (events["taken"], events["duplicates"], events["position"]) == (3, 2, live.world.events.end())
-        assert ask(application(live), "GET", "/v1/status").json()["feed"]["next_known"] is None  # on their way
+        assert (
+            ask(application(live), "GET", "/v1/status").json()["feed"]["next_known"] is None
+        )  # on their way
         text = ask(application(live), "GET", "/metrics").body.decode()
         assert 'treadle_events{outcome="taken"} 3' in text
         assert 'treadle_events_behind_bytes{store="tables"}' in text
@@ -109,6 +111,9 @@ class TestBodies:
             (b'{"rows": [{"a": 1}], "ids": [1]}', "ids is no array of texts"),
             (b"[" + b"{}," * MOST_ROWS + b"{}]", "50,000 is the most"),
             (b"\xff\xfe", "line 1 is no JSON"),
+            (b'[{"a": "\xff\xfe"}]', "not UTF-8"),
+            (b"[" * 100_000, "nested too deeply"),
+            (b'{"a": "\xff"}', "not UTF-8"),
         ],
     )
     def test_what_is_no_body_of_events_says_why(self, body, said):

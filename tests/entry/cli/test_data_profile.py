@@ -166,3 +166,12 @@ def test_a_file_in_blocks_is_the_file(tmp_path: Path) -> None:
     assert pl.concat(parts).equals(rows)
     rows.clear().write_parquet(tmp_path / "none.parquet")
     assert tr.profile(tmp_path / "none.parquet").profile.names() == tuple(rows.columns)
+
+
+@pytest.mark.parametrize("text", [b"a,b\n1\n1,2,3\n", b"a\ncaf\xe9\n"])
+@pytest.mark.parametrize("command", ["profile", "infer"])
+def test_a_damaged_csv_is_refused_in_words(text, command, tmp_path):
+    (tmp_path / "bad.csv").write_bytes(text)
+    said = treadle("data", command, tmp_path / "bad.csv", "--json")
+    assert said.code != 0
+    assert "cannot be read" in json.loads(said.err)["error"]["what"]

@@ -23,7 +23,22 @@ QUEUED = 64
 SHOWN = 20
 """So many faults of a body are listed."""
 
-_decode = msgspec.json.Decoder().decode
+
+def _decode(text: bytes) -> object:
+    """Return the value of a JSON text.
+
+    Raises:
+        msgspec.DecodeError: it is none: not JSON, not UTF-8, or nested beyond all measure.
+    """
+    try:
+        return _decoder.decode(text)
+    except UnicodeDecodeError as error:
+        raise msgspec.DecodeError(f"it is not UTF-8 (byte {error.start})") from None
+    except RecursionError:
+        raise msgspec.DecodeError("it is nested too deeply") from None
+
+
+_decoder = msgspec.json.Decoder()
 
 
 class Pushed(NamedTuple):

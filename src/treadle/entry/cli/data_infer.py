@@ -26,7 +26,10 @@ def infer(
         bool, typer.Option("--force", help="Overwrite a file that says something else.")
     ] = False,
     name: Annotated[
-        str | None, typer.Option(help="The schema's name; that of the data when left out.")
+        str | None,
+        typer.Option(
+            help="The schema's name; that of the file it is written to, or of the data, when left out."
+        ),
     ] = None,
     key: Annotated[
         list[str] | None, typer.Option(metavar="COLUMN[,COLUMN]", help="Columns that tell rows apart.")
@@ -48,7 +51,7 @@ def infer(
 
     found, rows = opened(data, home)
     profile = profile_frame(plain(rows), found)
-    called = name or _NAME.sub("_", found.lower()).strip("_") or "data"
+    called = name or _NAME.sub("_", (found if out is None else out.stem).lower()).strip("_") or "data"
     keys = [one.split(",") for one in key or []]
     schema = infer_schema(profile, name=called, keys=keys, event_time=event_time)
     faults = [f"{'.'.join(path)}: {fault}" for path, fault in schema_faults(schema)]

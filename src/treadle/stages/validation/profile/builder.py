@@ -172,8 +172,25 @@ def batches(rows: Batches) -> Iterable[pl.DataFrame]:
     if isinstance(rows, pl.DataFrame):
         return (rows,)
     if isinstance(rows, pl.LazyFrame):
-        return rows.collect_batches(chunk_size=BLOCK, maintain_order=True, lazy=True, engine="streaming")
+        return _streamed(rows)
     return rows
+
+
+def _streamed(rows: pl.LazyFrame) -> Iterator[pl.DataFrame]:
+    """Yield the rows of a query as they are read.
+
+    Raises:
+        InvalidInput: the file they come from is damaged; what Polars says of it is passed on.
+    """
+    try:
+        yield from rows.collect_batches(chunk_size=BLOCK, maintain_order=True, lazy=True, engine="streaming")
+    # Polars meets some damage with a panic, which is no Exception.
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+        said = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise InvalidInput(
+            f"the rows cannot be read: {said}",
+            fix="write the file again: UTF-8 text, with as many cells in each line as in the first",
+        ) from None
 
 
 def parquet_batches(path: Path) -> Iterator[pl.DataFrame]:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import msgspec
+
 from treadle.records.instants import DAY
 from treadle.records.profiles import ColumnProfile, Profile
 from treadle.records.schemas import ColumnSchema, DatasetSchema, KeySchema, RowsSchema, TimeSchema
@@ -37,6 +39,7 @@ def infer_schema(
       hundred may be new; other texts may be twice as long as the longest.
     - NaN and infinities are refused where there were none.
     - Instants may lie one whole range before the first; never in the future, for the column of event times.
+    - Numbers that are part of a key have no bounds: they are counted on.
 
     Args:
         profile: what the data held.
@@ -46,6 +49,9 @@ def infer_schema(
         known_at: the column that says when they became known.
     """
     columns = {column.name: _column(column) for column in profile.columns}
+    for one in {name for key in keys for name in key} & columns.keys():
+        if columns[one].type in ("int", "float"):  # a number that identifies rows is counted on
+            columns[one] = msgspec.structs.replace(columns[one], min=None, max=None)
     time = None
     if event_time is not None and columns.get(event_time, _NO_COLUMN).type == "time":
         time = TimeSchema(column=event_time, known=known_at)
