@@ -20,6 +20,7 @@ from tests.features.rows.trees import EDGES, INPUTS, expressions, floats, rows
 from treadle.define.expressions import Expression, Field, call, constant
 from treadle.records.errors import InvalidInput
 from treadle.stages.features.rows import frame, narwhals, narwhals_operations
+from treadle.stages.features.rows.portability import APPROXIMATE, UNAVAILABLE
 from treadle.stages.features.rows.program import RowProgram
 
 SETTINGS = settings(max_examples=10, suppress_health_check=list(HealthCheck), deadline=None)
@@ -48,7 +49,7 @@ def test_a_random_expression_is_equal_to_the_bit(engine: str, kind: str, connect
     @given(expressions(kind, 2), rows(4))
     def law(tree: Expression, values: list[dict[str, object]]) -> None:
         used = operators_of(tree)
-        assume(used and not used & {*narwhals.UNAVAILABLE[engine], *narwhals.APPROXIMATE})
+        assume(used and not used & {*UNAVAILABLE[engine], *APPROXIMATE["duckdb"]})
         program = program_of([tree])
         expected = [[bits(value) for value in row] for row in by_rows(program, values)]
         assert [[bits(v) for v in row] for row in over(engine, connection, program, values)] == expected
@@ -56,11 +57,11 @@ def test_a_random_expression_is_equal_to_the_bit(engine: str, kind: str, connect
     law()
 
 
-@pytest.mark.parametrize("operator", narwhals.APPROXIMATE)
+@pytest.mark.parametrize("operator", APPROXIMATE["duckdb"])
 def test_mathematics_of_the_engine_stays_within_its_stated_bound(operator: str, connection) -> None:
     more = (constant("float", 1.7),) if operator == "power" else ()
     program = program_of([call(operator, Field("f1"), *more)])
-    bound = narwhals.APPROXIMATE[operator]
+    bound = APPROXIMATE["duckdb"][operator]
 
     @settings(max_examples=40, deadline=None)
     @given(st.lists(st.none() | floats, min_size=1, max_size=20))

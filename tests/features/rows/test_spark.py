@@ -12,7 +12,10 @@ from tests.features.rows.agreement import KINDS, bits, by_rows, operators_of, pr
 from tests.features.rows.trees import EDGES, INPUTS, expressions, rows
 from treadle.define.expressions import Expression, Field, call, constant
 from treadle.stages.features.rows import frame
+from treadle.stages.features.rows.portability import APPROXIMATE
 from treadle.stages.features.rows.program import RowProgram
+
+MATHEMATICS = APPROXIMATE["pyspark"]
 
 pytestmark = pytest.mark.clients
 
@@ -53,11 +56,9 @@ def over_spark(session, program: RowProgram, values: list[dict[str, object]]) ->
 
 @pytest.mark.parametrize("ansi", ["true", "false"])
 def test_random_expressions_are_equal_to_the_bit(ansi: str, session) -> None:
-    from treadle.stages.features.rows.spark import APPROXIMATE
-
     session.conf.set("spark.sql.ansi.enabled", ansi)
     tree = st.sampled_from(KINDS).flatmap(lambda kind: expressions(kind, 2))
-    exact = tree.filter(lambda found: bool(used := operators_of(found)) and not used & {*APPROXIMATE})
+    exact = tree.filter(lambda found: bool(used := operators_of(found)) and not used & {*MATHEMATICS})
 
     # Not shrunk: one example is one job of Spark, and names the expression that differs.
     @seed(1 if ansi == "true" else 2)
@@ -80,19 +81,17 @@ def test_random_expressions_are_equal_to_the_bit(ansi: str, session) -> None:
 
 
 def test_mathematics_of_java_stays_within_its_stated_bound(session) -> None:
-    from treadle.stages.features.rows.spark import APPROXIMATE
-
     more = {"power": (constant("float", 1.7),)}
-    program = program_of([call(operator, Field("f1"), *more.get(operator, ())) for operator in APPROXIMATE])
+    program = program_of([call(operator, Field("f1"), *more.get(operator, ())) for operator in MATHEMATICS])
     drawn = [i / 7 for i in range(-400, 400)] + [1e-8, -1e-8, -1.0, 700.0, 710.0, -750.0, float("nan")]
     values = [dict.fromkeys(INPUTS) | {"f1": x} for x in [None, *drawn, *EDGES, *(-edge for edge in EDGES)]]
     for row, got, want in zip(
         values, over_spark(session, program, values), by_rows(program, values), strict=True
     ):
-        for operator, a, b in zip(APPROXIMATE, got, want, strict=True):
+        for operator, a, b in zip(MATHEMATICS, got, want, strict=True):
             assert (a is None) == (b is None), (operator, row["f1"])
             if a is not None:
-                assert steps_apart(a, b) <= APPROXIMATE[operator], (operator, row["f1"], a, b)
+                assert steps_apart(a, b) <= MATHEMATICS[operator], (operator, row["f1"], a, b)
 
 
 def test_a_spark_frame_gives_a_spark_frame_with_instants_as_timestamps(session) -> None:

@@ -18,7 +18,7 @@ from treadle.define.binding import Bound
 from treadle.define.graph import Node
 from treadle.records.errors import InvalidInput
 from treadle.records.instants import DAY
-from treadle.stages.features.rows.narwhals_operations import DTYPES, LOWERINGS, literal
+from treadle.stages.features.rows.narwhals_operations import DTYPES, LOWERINGS, literal, spread
 from treadle.stages.features.rows.opaque import refuse_opaque
 from treadle.stages.features.rows.portability import UNAVAILABLE
 from treadle.stages.features.rows.steps import LEAVES, Steps, steps_of
@@ -70,7 +70,7 @@ def with_features(
     refuse_unavailable(bound, engine)
     names = frame.collect_schema().names()
     steps = steps_of(bound, [*names, *bound.outputs])
-    lowered = _Lowering(steps, engine, reads)
+    lowered = _Lowering(steps, engine, reads, nw.col(names[0]))
     for layer in steps.layers:
         frame = frame.with_columns(*(lowered.of(node).alias(steps.names[id(node)]) for node in layer))
     kept = [nw.col(name) for name in names if name not in reads.values()]
@@ -80,7 +80,8 @@ def with_features(
 class _Lowering:
     """Expressions of operations over the columns of the steps before."""
 
-    def __init__(self, steps: Steps, engine: str, reads: Mapping[str, str]) -> None:
+    def __init__(self, steps: Steps, engine: str, reads: Mapping[str, str], first: nw.Expr) -> None:
+        self.first = first
         self.steps = steps
         self.engine = engine
         self.reads = reads
@@ -97,4 +98,6 @@ class _Lowering:
         if node.operator == "field":
             name = str(node.constants[0])
             return nw.col(self.reads.get(name, name)).cast(DTYPES[node.type])
-        return literal(node.constants[0], node.type)
+        found = literal(node.constants[0], node.type)
+        # Polars takes short cuts beside single floats that our rules don't know: it divides by the rounded reciprocal.
+        return spread(found, self.first) if self.engine == "polars" and node.type == "float" else found

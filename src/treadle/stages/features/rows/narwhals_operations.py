@@ -37,6 +37,12 @@ def literal(value: ConstantValue, kind: str) -> nw.Expr:
     return nw.lit(value, dtype=DTYPES[kind])
 
 
+def spread(value: nw.Expr, over: nw.Expr) -> nw.Expr:
+    """Return a single float as a full column, as long as another."""
+    ones = over.is_null().cast(nw.Int64).cast(nw.Float64) * nw.lit(0.0) + nw.lit(1.0)
+    return ones * value
+
+
 def _wide(x: nw.Expr) -> nw.Expr:
     return x.cast(nw.Int128)
 
@@ -123,7 +129,8 @@ def _round(node: Node, x: nw.Expr) -> nw.Expr:
     # Adding 2**52 leaves no bits for a fraction: the addition itself rounds, halves to even.
     whole = nw.when(size < _WHOLE).then((size + nw.lit(_WHOLE)) - nw.lit(_WHOLE)).otherwise(size)
     signed = nw.when(scaled < 0.0).then(whole * nw.lit(-1.0)).otherwise(whole)
-    rounded = signed / nw.lit(scale)
+    # A single value as divisor becomes its rounded reciprocal in Polars, so each row gets one of its own.
+    rounded = signed / spread(nw.lit(scale), x)
     moved = (x.abs() < _WHOLE) & (x != 0.0)  # zero keeps its sign
     return nw.when(moved & ~x.is_nan()).then(rounded).otherwise(x)
 
