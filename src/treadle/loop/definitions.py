@@ -103,7 +103,9 @@ def plan_definitions(project: Project, view: View) -> DefinitionPlan:
             )
             changes.append(DefinitionChange(ref=one.ref, what=what, details=details, users=users))
     return DefinitionPlan(
-        changes=tuple(changes), warnings=(*_deprecated(defined), *_similar(project)), definitions=defined
+        changes=tuple(changes),
+        warnings=(*_deprecated(defined), *_similar(project), *_idle_schemas(project)),
+        definitions=defined,
     )
 
 
@@ -287,6 +289,17 @@ def _similar(project: Project) -> Iterable[str]:
     for one in similar_features(project):
         if one.same:
             yield f"{' and '.join(one.refs)} are the same feature: {one.why}"
+
+
+def _idle_schemas(project: Project) -> Iterable[str]:
+    """Yield a sentence for each schema that no source's or table's rows are held to."""
+    held = {definition.name for definition in project.sources}
+    for schema in project.schemas:
+        if schema.name not in held:
+            yield (
+                f"schema {schema.name!r} has the name of no source or table: no data are held to it unless a pipeline asks, "
+                f"by tr.validated(..., schema={schema.name!r})"
+            )
 
 
 def _deprecated(defined: Sequence[Defined]) -> Iterable[str]:

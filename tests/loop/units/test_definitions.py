@@ -10,6 +10,7 @@ from treadle.define.views import FeatureView, WindowView
 from treadle.loop.definitions import apply_definitions, differences, only_grown, plan_definitions, said
 from treadle.records.errors import Conflict, InvalidInput
 from treadle.records.instants import instant
+from treadle.records.schemas import DatasetSchema
 
 AT = instant("2026-01-01")
 
@@ -139,6 +140,12 @@ def test_a_feature_that_exists_under_another_name_is_warned_of(metadata):
     features = FeatureSet("returns", request=parts.REQUEST, features=[parts.facts, twin])
     (warning,) = plan(parts.project(endpoints=[parts.endpoint(features=features)]), metadata).warnings
     assert "feature/facts_age and feature/twin_age are the same feature" in warning
+
+
+def test_a_schema_that_nothing_is_held_to_is_warned_of(metadata):
+    schemas = [DatasetSchema(name=name) for name in ("people", "2026_09")]
+    (warning,) = plan(parts.project(schemas=schemas), metadata).warnings
+    assert "schema '2026_09' has the name of no source or table" in warning
 
 
 def test_differences_name_the_parts():
