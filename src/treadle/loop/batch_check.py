@@ -48,7 +48,12 @@ class BatchCheck:
                 profile = profile_frame(own, schema.name)
                 self._profiles[schema.name] = profile
                 self.validations[schema.name] = hold(
-                    own, schema, now=self._at, others=rows, profile=profile, previous=self._previous(schema.name)
+                    own,
+                    schema,
+                    now=self._at,
+                    others=rows,
+                    profile=profile,
+                    previous=self._previous(schema.name),
                 )
         broken = {name: found for name, found in self.validations.items() if found.broken}
         if broken:
