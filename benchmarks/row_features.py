@@ -164,6 +164,7 @@ def a_row_at_a_time() -> dict[str, float]:
         "flights, one-row Polars frame": (_over_frame(five), frames),
         "20 features, one-row Polars frame": (_over_frame(twenty), frames),
     }
+    work["flights, one-row Narwhals frame"] = (_over_narwhals(five), _integers(frames[:10]))
     best = dict.fromkeys(work, math.inf)
     for _ in range(ROUNDS):
         for name, (call, inputs) in work.items():
@@ -174,6 +175,21 @@ def a_row_at_a_time() -> dict[str, float]:
 def _over_frame(program: RowProgram) -> Callable[[pl.DataFrame], object]:
     expressions = program.expressions()
     return lambda frame: frame.with_columns(expressions)
+
+
+def _integers(frames: Sequence[tuple[pl.DataFrame]]) -> list[tuple[pl.DataFrame]]:
+    return [(frame.with_columns(pl.selectors.datetime().cast(pl.Int64)),) for (frame,) in frames]
+
+
+def _over_narwhals(program: RowProgram) -> Callable[[pl.DataFrame], object]:
+    import narwhals.stable.v2 as nw
+
+    from treadle.stages.features.rows.narwhals import with_features
+
+    def call(frame: pl.DataFrame) -> object:
+        return with_features(nw.from_native(frame.lazy()), program.bound, "polars").to_native().collect()
+
+    return call
 
 
 def a_year_at_once() -> dict[str, float]:
