@@ -23,7 +23,7 @@ An anomaly says what was found, in which column, key or rule, how often, in whic
 | nature | meaning | what follows |
 |---|---|---|
 | broken | the data are not what the schema says | with severity `stop`: a pipeline stops, a batch is refused whole |
-| changed | the schema is kept, the values are distributed otherwise | the event `data.changed`; whether it lasts and starts a training is for a source monitor |
+| changed | the schema holds, values are distributed otherwise | the event `data.changed`; watch if it lasts |
 | leaked | the data know what a request could not have known | with severity `stop`: no training |
 | unknown | a rule could not be checked | told, never silently passed over |
 

@@ -127,7 +127,7 @@ GROUPS = (
     ),
     Group(
         "Looking at data",
-        "See [how to profile data](../how-to/profile-data.md) and [how to find features](../how-to/find-and-reuse-features.md).",
+        "See how to [profile data](../how-to/profile-data.md) and to [find features](../how-to/find-and-reuse-features.md).",
         ("profile", "dataset", "catalog"),
     ),
     Group("Time", "", ("Instant", "Duration")),

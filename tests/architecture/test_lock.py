@@ -51,7 +51,10 @@ def test_all_means_every_extra_but_the_one_that_wants_a_java() -> None:
 
 def test_the_clients_are_locked_and_agree_with_the_dev_lock() -> None:
     clients, dev = (pinned(ROOT / "requirements" / name) for name in ("clients.txt", "dev.txt"))
-    for text in (*PROJECT["dependency-groups"]["clients"], *PROJECT["project"]["optional-dependencies"]["spark"]):
+    for text in (
+        *PROJECT["dependency-groups"]["clients"],
+        *PROJECT["project"]["optional-dependencies"]["spark"],
+    ):
         requirement = Requirement(text)
         assert all(requirement.specifier.contains(v) for v in clients[canonicalize_name(requirement.name)])
     assert {name: dev[name] for name in clients if name in dev} == {

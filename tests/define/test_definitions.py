@@ -19,8 +19,8 @@ def found(project=None):
 
 
 def with_features(*features):
-    features = FeatureSet("returns", request=parts.REQUEST, features=[number("price"), *features])
-    return parts.project(endpoints=[parts.endpoint(features=features)])
+    named = FeatureSet("returns", request=parts.REQUEST, features=[number("price"), *features])
+    return parts.project(endpoints=[parts.endpoint(features=named)])
 
 
 def test_every_kind_of_definition_is_there_once_and_after_what_it_uses():

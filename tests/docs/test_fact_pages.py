@@ -51,7 +51,10 @@ def test_every_field_of_the_replays_json_is_explained():
 
 
 def test_every_metric_and_status_code_is_named():
-    text = "".join((CODE / "entry" / "api" / name).read_text() for name in ("metrics.py", "status.py", "skew.py"))
+    text = "".join(
+        (CODE / "entry" / "api" / name).read_text()
+        for name in ("metrics.py", "status.py", "skew.py", "source_quality.py")
+    )
     page = (REFERENCE / "http.md").read_text()
     metrics = set(re.findall(r"\"(treadle_[a-z_]+)\"", text))
     assert set(re.findall(r"`(treadle_[a-z_]+)`", page)) == metrics

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import duckdb
     import pandas as pd
     import polars as pl
-    import pyarrow as pa  # type: ignore[import-untyped]  # it ships no types
+    import pyarrow as pa
     from pyspark.sql import DataFrame as SparkFrame
 
 FrameT = TypeVar("FrameT")
