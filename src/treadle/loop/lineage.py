@@ -63,6 +63,7 @@ class LineageFollower:
         self._project = project
         self._metadata = metadata
         self._namespace = f"treadle:{project.name}"
+        self._features_told = False
         self._rows: dict[str, Rows] = {definition.name: definition for definition in project.sources}
         self._telling: Mapping[str, Callable[[Unit, Event], Lines]] = {
             "dataset.created": self._data,
@@ -77,7 +78,8 @@ class LineageFollower:
         Args:
             at: when the present definitions are told of, should they be new.
         """
-        written = self._features(at)
+        written = 0 if self._features_told else self._features(at)
+        self._features_told = True  # definitions do not change while a process lives
         while True:
             with self._metadata.begin() as unit:
                 position = unit.journal.position(FOLLOWER)

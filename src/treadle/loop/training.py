@@ -24,6 +24,7 @@ from treadle.loop.work import RUN_STEP, Notes, pack_step, unpack_result
 from treadle.loop.world import World
 from treadle.ports.executor import Task, TaskFailed
 from treadle.ports.metadata import Unit
+from treadle.records.anomalies import Anomaly
 from treadle.records.datasets import DatasetManifest
 from treadle.records.digests import Digest, Json, digest_value
 from treadle.records.errors import Conflict, InvalidInput, NotFound, TreadleError
@@ -34,7 +35,7 @@ from treadle.records.instants import DAY, Instant
 from treadle.records.models import ModelVersion
 from treadle.records.references import Reference
 from treadle.records.rows import EVENT_TIME
-from treadle.records.runs import DatasetInput, Metric, ModelOutput, RunStatus
+from treadle.records.runs import TAG_LENGTH, DatasetInput, Metric, ModelOutput, RunStatus
 from treadle.records.splits import Split
 from treadle.records.trained import Model
 from treadle.stages.data.content import content_hash
@@ -226,6 +227,10 @@ class TrainingOperations:
 
         outcome = self._recorder.step(call, compute)
         assert isinstance(outcome.value, Frame)
+        leaks = outcome.notes.get("leaks")  # of a cached one too
+        self._tell(
+            "training_set", [Anomaly.from_json(one) for one in leaks] if isinstance(leaks, list) else []
+        )
         self._remember(outcome.value, outcome.digest)
         return outcome.value
 
@@ -236,7 +241,7 @@ class TrainingOperations:
         drawn = bool(split.shares) and not split.group
         columns = identifying(frame, [*split.group]) if drawn or split.group else []
         for older, newer in pairwise(parts):
-            refuse_leaks(find_overlaps(older, newer, columns), str(split))
+            self._tell("split", refuse_leaks(find_overlaps(older, newer, columns), str(split)))
         for part, name in zip(parts, part_names(len(parts)), strict=True):
             digest = digest_value({"of": self._digest(frame), "split": split.as_json(), "part": name})
             self._remember(part, digest)
@@ -318,6 +323,14 @@ class TrainingOperations:
             )
             unit.runs.log_inputs(run_id, [data], at)
         unit.runs.log_outputs(run_id, [ModelOutput(version.ref)], at)
+
+    def _tell(self, where: str, found: Sequence[Anomaly]) -> None:
+        """Keep the signs of a leak that stop nothing as a tag of the run, where `treadle runs show` has them."""
+        run = self._recorder.run
+        if found and run.status is RunStatus.RUNNING:
+            said = "; ".join(f"{one.kind}: {one.what}" for one in found)
+            with self._world.metadata.begin() as unit:
+                unit.runs.log_batch(run.run_id, self._at, tags={f"leaks.{where}": said[:TAG_LENGTH]})
 
     def _split_arguments(
         self, step: str, values: Mapping[str, object]

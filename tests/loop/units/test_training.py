@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import polars as pl
 import pytest
@@ -161,6 +162,11 @@ class TestTrainingSets:
         assert steps_of(operations)[0].status is RunStatus.FAILED
 
 
+def tags_of(operations):
+    with operations._world.metadata.read() as view:
+        return view.runs.get_run(operations._recorder.run.run_id).tags
+
+
 class TestSplits:
     def test_no_row_is_in_both_parts_and_none_is_lost(self, operations):
         whole = operations.training_set("returns", UNTIL, None)
@@ -185,6 +191,15 @@ class TestSplits:
         assert len(set(names)) == 8
         again = operations.split(whole, Split(by_time=(4 * DAY,)))
         assert [operations._digest(part) for part in again] == names[:2]
+
+    def test_an_entity_on_both_sides_of_a_draw_is_a_tag_of_the_run(self, operations):
+        whole = operations.training_set("returns", UNTIL, None)
+        doubled = replace(whole, rows=whole.rows.with_columns(pl.lit("one").alias("buyer")))
+        operations.split(doubled, Split(by_time=(5 * DAY,)))
+        operations.split(doubled, Split(shares=(0.3,), group=("number",)))
+        assert "leaks.split" not in tags_of(operations)
+        operations.split(doubled, Split(shares=(0.3,)))
+        assert "'buyer' that is learned from too" in tags_of(operations)["leaks.split"]
 
     def test_nothing_kept_back_is_allowed_and_nothing_to_learn_from_is_not(self, operations):
         whole = operations.training_set("returns", UNTIL, None)
