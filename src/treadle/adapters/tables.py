@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Literal
 
 import polars as pl
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
-from deltalake.exceptions import DeltaError, TableNotFoundError
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
 from treadle.adapters.tables_drops import check_drop, note_path, only_needed_by, read_note, write_note
 from treadle.adapters.tables_files import fsync, read_file, remove_file, write_whole
@@ -294,14 +294,19 @@ class DeltaTables:
             if inside := sorted(self._below(name)):
                 raise Conflict(f"{name!r} would lie around table {inside[0]!r}", fix="choose another name")
             failpoint("tables.before_write")
-            write_deltalake(
-                where,
-                rows,
-                mode="append",
-                configuration=_CONFIGURATION,
-                commit_properties=self._properties(writer),
-                storage_options=self._options(),
-            )
+            try:
+                write_deltalake(
+                    where,
+                    rows,
+                    mode="error",  # "append" would add to a table that another machine has made meanwhile, unasked
+                    configuration=_CONFIGURATION,
+                    commit_properties=self._properties(writer),
+                    storage_options=self._options(),
+                )
+            except DeltaError as error:
+                if self._holds(name):
+                    raise CommitFailedError(f"another writer made table {name!r} first") from error
+                raise
         failpoint("tables.after_commit")
         self._flush(name, range(1))
         return 0
